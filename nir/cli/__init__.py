@@ -1,0 +1,127 @@
+"""The command line. Each command is a module here, imported only when it is asked for, so that help is quick.
+
+This file holds the table of commands and turns every failure into a message and an exit status: 0 for success,
+1 for a failure, 2 for wrong usage. It does none of the work.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from nir.errors import NirError, suggestion
+
+COMMANDS = {
+    "check": "Check that files are well-formed NIR.",
+    "fmt": "Rewrite files in the canonical format.",
+    "run": "Run a file in the reference interpreter.",
+    "convert": "Convert a Relay model to NIR.",
+    "diff": "Show the first difference of two modules or two runs.",
+    "draw": "Draw a file as a picture.",
+    "ops": "Describe the operators.",
+    "completion": "Print the script that completes commands in a shell.",
+}
+"""Every command with the line that describes it; the module of the same name in this package defines `command`."""
+
+EXAMPLES = """\b
+Examples:
+  nir check model.nir
+  nir convert model.relay --params model.params -o model.nir
+  nir run model.nir --inputs in.npz --outputs out.npz --profile relay
+  nir draw model.nir -o model.svg
+"""
+
+
+class _Commands(click.Group):
+    """The group of all commands, which imports a command's module when the command is looked up."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"nir.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            hint = suggestion(name, COMMANDS)
+            ctx.fail(f"No such command {name!r}" + (f", {hint}" if hint else "."))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    name="nir",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="neuron-ir", prog_name="nir", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Neuron IR: check, format, run, convert and draw quantised neural networks."""
+
+
+def main() -> None:
+    """Entry point of the `nir` program: runs the command line and exits."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit status. Failures are told on standard error, never raised."""
+    try:
+        result: Any = cli.main(args=arguments, prog_name="nir", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except Exception as error:
+        return _failure(error)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _failure(error: Exception) -> int:
+    """Tells of `error` on standard error and returns the exit status for it."""
+    if os.environ.get("NIR_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, BrokenPipeError):
+        # The reader of a pipe has gone (`nir ops | head`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        return 128 + signal.SIGINT
+    if isinstance(error, NirError):
+        _complain(str(error))
+        return 1
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"error: {where}{error.strerror or error}")
+        return 1
+    _complain(
+        f"internal error, please report: {type(error).__name__}: {error}\n"
+        "  hint: NIR_DEBUG=1 in the environment shows where it happened"
+    )
+    return 1
+
+
+def _complain(message: str) -> None:
+    """Writes `message` to standard error, the word `error:` in red on a terminal that takes colours."""
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        message = message.replace("error:", click.style("error:", fg="red", bold=True), 1)
+    click.echo(message, err=True)

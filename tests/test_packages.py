@@ -1,0 +1,78 @@
+"""What is installed: every folder with code is listed in setup.cfg, and importing NIR stays cheap."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("click", "graphviz", "hypothesis", "lark", "matplotlib", "numpy", "pygraphviz", "rich", "tvm", "tvm_ffi")
+OPTIONAL = ("click", "graphviz", "hypothesis", "matplotlib", "pygraphviz", "rich", "tvm", "tvm_ffi")
+EVERYDAY = "import nir; m = nir.parse('func @f(%x: tensor<2xf32>) -> tensor<2xf32> { return %x }'); nir.check(m)"
+
+
+def folders_with_code(root: Path) -> set[str]:
+    """Import names of all folders under nir/, passes/ and grammar/ that hold Python files."""
+    names = {".".join(path.parent.relative_to(root).parts) for path in root.glob("nir/**/*.py")}
+    for mapped in ("passes", "grammar"):
+        names |= {"nir." + ".".join(path.parent.relative_to(root).parts) for path in root.glob(f"{mapped}/**/*.py")}
+    return names
+
+
+def settings_of(root: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(root / "setup.cfg")
+    return parser
+
+
+def imported_by(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has imported after running `code`."""
+    probe = f"{code}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    return set(result.stdout.split())
+
+
+def test_every_folder_with_code_is_installed(repository: Path) -> None:
+    listed = set(settings_of(repository)["options"]["packages"].split())
+    assert listed == folders_with_code(repository)
+
+
+def test_every_package_has_an_init_file(repository: Path) -> None:
+    folders = {path.parent for top in ("nir", "passes", "grammar") for path in repository.glob(f"{top}/**/*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
+def test_every_grammar_file_is_package_data(repository: Path) -> None:
+    patterns = settings_of(repository)["options.package_data"]["nir.grammar"].split()
+    matched = {path for pattern in patterns for path in (repository / "grammar").glob(pattern)}
+    data = {
+        path for path in (repository / "grammar").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert data - matched == set()
+
+
+def test_a_missing_package_is_noticed(tmp_path: Path) -> None:
+    for name in ("nir/ir", "nir/new/deep", "passes/quant"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "__init__.py").touch()
+    assert folders_with_code(tmp_path) == {"nir.ir", "nir.new.deep", "nir.passes.quant"}
+
+
+def test_importing_nir_imports_nothing_heavy() -> None:
+    assert imported_by("import nir") & set(HEAVY) == set()
+
+
+def test_parsing_and_verifying_imports_nothing_optional() -> None:
+    assert imported_by(EVERYDAY) & set(OPTIONAL) == set()
+
+
+@pytest.mark.parametrize("package", ["passes", "grammar"])
+def test_mapped_packages_refuse_their_folder_names(repository: Path, package: str) -> None:
+    """From the repository's root `import passes` would make second copies of all classes."""
+    result = subprocess.run(
+        [sys.executable, "-c", f"import {package}"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert f"import this package as nir.{package}" in result.stderr
