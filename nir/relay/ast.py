@@ -15,7 +15,10 @@ from nir.relay.types import FuncType, TensorType, TupleType, Type
 from nir.source import Source, Span
 
 Attributes: TypeAlias = "dict[str, Any]"
-"""Attribute name -> None, bool, int, float, str, or lists and dicts of these."""
+"""Attribute name -> None, bool, int, float, str, or tuples (never lists) of these; a dict for maps.
+
+Element types are strings, "" where TVM has the void type. After loading, every attribute of an operator is there.
+"""
 
 
 class Expr:
