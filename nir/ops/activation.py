@@ -1,0 +1,7 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+from nir.ir import Operation
+
+OPERATORS: tuple[type[Operation], ...] = ()

@@ -1,0 +1,7 @@
+"""2-D convolutions."""
+
+from __future__ import annotations
+
+from nir.ir import Operation
+
+OPERATORS: tuple[type[Operation], ...] = ()

@@ -1,0 +1,7 @@
+"""Reductions and index searches."""
+
+from __future__ import annotations
+
+from nir.ir import Operation
+
+OPERATORS: tuple[type[Operation], ...] = ()

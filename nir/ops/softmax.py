@@ -1,0 +1,7 @@
+"""Softmax and normalisations."""
+
+from __future__ import annotations
+
+from nir.ir import Operation
+
+OPERATORS: tuple[type[Operation], ...] = ()

@@ -1,0 +1,7 @@
+"""Elementwise functions of one operand."""
+
+from __future__ import annotations
+
+from nir.ir import Operation
+
+OPERATORS: tuple[type[Operation], ...] = ()
