@@ -168,8 +168,10 @@ class ExprMutator(ExprVisitor):
         return Let(var, value, body, let.span, let.origin)
 
     def visit_if(self, branch: If) -> Expr:
-        parts = tuple(self.visit(child) for child in branch.children())
-        return branch if _same(parts, branch.children()) else If(*parts, branch.span, branch.origin)
+        cond, when_true, when_false = (self.visit(child) for child in branch.children())
+        if _same((cond, when_true, when_false), branch.children()):
+            return branch
+        return If(cond, when_true, when_false, branch.span, branch.origin)
 
     def visit_function(self, function: Function) -> Expr:
         params = tuple(self.visit(parameter) for parameter in function.params)

@@ -1,0 +1,162 @@
+"""Which operators Relay has, which attributes each takes, and what an attribute is when it is not written.
+
+The table is `schema_0_15.json`. It was drawn from the operator registrations and attribute declarations in the C++
+sources of TVM 0.15, with what only other versions from 0.7 to 0.19 have added: operators that were removed, and under
+"other_versions" attributes that 0.15 does not know. `ops` maps an operator to its attribute type and its number of
+arguments (null: not stated); `attributes` lists fields as [name, kind] or [name, kind, default].
+
+A kind says how JSON holds the value: "int", "bool", "float", "str" and "dtype" are written out; "Integer", "Bool",
+"FloatImm", "String", "Object", arrays "[...]" and optional "?..." are references to other nodes of the graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from nir.errors import ParseError, suggestion
+from nir.relay.ast import Attributes
+from nir.source import Span
+
+_SCHEMA_FILE = "schema_0_15.json"
+
+Place: TypeAlias = Callable[[str | None], Span | None]
+"""Where an attribute stands, by its name; for None, where the operator stands."""
+
+LITERAL_KINDS = frozenset({"int", "bool", "float", "str", "dtype"})
+"""The kinds whose values stand in the JSON themselves."""
+
+
+@dataclass(frozen=True)
+class AttributesSchema:
+    """The fields of one attribute type: their kinds, defaults, and which have no default."""
+
+    name: str
+    kinds: dict[str, str]
+    defaults: dict[str, Any]
+    required: tuple[str, ...]
+    other_versions: dict[str, str] = field(default_factory=dict)
+
+    def kind(self, attribute: str) -> str | None:
+        """The kind of `attribute` in this or another version of TVM, or None when no version has it."""
+        return self.kinds.get(attribute) or self.other_versions.get(attribute)
+
+
+@dataclass(frozen=True)
+class OperatorSchema:
+    """One operator: its number of arguments (None when not stated) and its attributes."""
+
+    name: str
+    argument_count: int | None
+    attributes: AttributesSchema
+
+
+_NO_ATTRIBUTES = AttributesSchema("", {}, {}, ())
+
+
+def _frozen(value: Any) -> Any:
+    """`value` with lists as tuples, so that many calls may share one default."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+@functools.cache
+def _tables() -> tuple[dict[str, OperatorSchema], dict[str, AttributesSchema]]:
+    text = importlib.resources.files(__package__).joinpath(_SCHEMA_FILE).read_text(encoding="utf-8")
+    content = json.loads(text)
+    attributes = {}
+    for name, fields in content["attributes"].items():
+        attributes[name] = AttributesSchema(
+            name,
+            {row[0]: row[1] for row in fields},
+            {row[0]: _frozen(row[2]) for row in fields if len(row) > 2},
+            tuple(row[0] for row in fields if len(row) == 2),
+            content["other_versions"].get(name, {}),
+        )
+    operators = {
+        name: OperatorSchema(name, count, attributes[attributes_name] if attributes_name else _NO_ATTRIBUTES)
+        for name, (attributes_name, count) in content["ops"].items()
+    }
+    return operators, attributes
+
+
+def operators() -> dict[str, OperatorSchema]:
+    """All operators by name."""
+    return _tables()[0]
+
+
+def attributes_schema(name: str) -> AttributesSchema | None:
+    """The attribute type `name` ("Conv2DAttrs", with or without "relay.attrs." before it), or None."""
+    return _tables()[1].get(name.removeprefix("relay.attrs."))
+
+
+def complete(schema: OperatorSchema, written: Attributes, place: Place) -> Attributes:
+    """`written` with the defaults of all attributes that are not written, and numbers of the kind declared.
+
+    Raises ParseError for an attribute that no version of TVM has, one of the wrong kind, and one that is
+    missing and has no default.
+    """
+    fields = schema.attributes
+    completed = {**fields.defaults, **written}
+    for name in fields.required:
+        if name not in completed:
+            raise ParseError(
+                f"'{schema.name}' needs the attribute '{name}'",
+                place(None),
+                expected=f"{name}=...",
+                found="no such attribute",
+            )
+    for name, value in written.items():
+        kind = fields.kinds.get(name)
+        if kind is None:
+            _check_known(schema, name, place)
+        elif kind in LITERAL_KINDS:
+            completed[name] = _literal(schema.name, name, kind, value, place)
+        elif kind == "FloatImm" and type(value) is int:
+            completed[name] = float(value)
+    return completed
+
+
+def _check_known(schema: OperatorSchema, name: str, place: Place) -> None:
+    fields = schema.attributes
+    if name in fields.other_versions:
+        return
+    if not fields.kinds:
+        raise ParseError(f"'{schema.name}' has no attributes", place(name), found=f"attribute '{name}'")
+    raise ParseError(
+        f"'{schema.name}' has no attribute '{name}'",
+        place(name),
+        expected="one of " + ", ".join(fields.kinds),
+        hint=suggestion(name, fields.kinds),
+    )
+
+
+_EXPECTED = {"int": "an integer", "bool": "True or False", "float": "a number", "str": "a string", "dtype": "a string"}
+
+
+def _literal(operator: str, name: str, kind: str, value: Any, place: Place) -> Any:
+    """`value` as the literal `kind`; integers stand for floats, 0 and 1 for booleans."""
+    if kind == "float" and type(value) in (int, float):
+        return float(value)
+    if kind == "int" and type(value) in (int, bool):
+        return int(value)
+    if kind == "bool" and (type(value) is bool or (type(value) is int and value in (0, 1))):
+        return bool(value)
+    if kind in ("str", "dtype") and isinstance(value, str):
+        return value
+    if kind == "dtype" and value is None:
+        return ""
+    raise ParseError(
+        f"attribute '{name}' of '{operator}' has the wrong kind of value",
+        place(name),
+        expected=_EXPECTED[kind],
+        found=_shown(value),
+    )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

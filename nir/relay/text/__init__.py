@@ -1,0 +1,107 @@
+"""Relay's text form, version 0.0.5, as TVM 0.7 to 0.19 print it.
+
+More is read than TVM's own parser takes: names such as `%x:0`, `%conv1.weight` and `%"a b"`, escapes in strings, and a
+text without header or metadata section. Types are not inferred here; what the printer says in comments is taken down.
+"""
+
+from __future__ import annotations
+
+import re
+
+from nir.errors import suggestion
+from nir.relay.ast import Expr, Function, Module, Var
+from nir.relay.json_graph import JsonGraph, MetadataTable, read_json
+from nir.relay.text.blocks import Blocks, open_function
+from nir.relay.text.expressions import ExpressionReader
+from nir.relay.text.scanner import Scanner
+from nir.relay.visitor import post_order
+from nir.source import Source
+
+VERSION = "0.0.5"
+
+_HEADER = re.compile(r'#\[version\s*=\s*"([^"\n]*)"\]')
+_OLD_HEADER = re.compile(r"v0\.0\.\d+")
+_METADATA = re.compile(r"^[ \t]*#\[metadata\]", re.MULTILINE)
+
+
+def parse(source: Source) -> Module:
+    """The module that the text holds. A text that is a single expression becomes the function `main`.
+
+    Calls have all their attributes. `checked_type` is what comments say, or None. Raises ParseError.
+    """
+    marker = _METADATA.search(source.text)
+    metadata = _metadata(source, marker.start(), marker.end()) if marker is not None else None
+    scanner = Scanner(source, source.text[: marker.start()] if marker is not None else None)
+    _header(scanner)
+    reader = ExpressionReader(scanner, metadata, Blocks())
+    functions: dict[str, Function] = {}
+    if scanner.peek() not in ("d", "t", "e", ""):
+        functions["main"] = _as_function(reader.read())
+    while scanner.peek():
+        name, function = _definition(reader, functions)
+        functions[name] = function
+    if not functions:
+        raise scanner.error_here("no function here", expected="def @main(...) { ... }")
+    for reference in reader.references:
+        if reference.name_hint not in functions and reference.span is not None:
+            span = reference.span
+            hint = suggestion(reference.name_hint, functions)
+            raise scanner.error(f"there is no function '@{reference.name_hint}'", span.start, span.end, hint=hint)
+    return Module(functions, source)
+
+
+def _metadata(source: Source, start: int, end: int) -> MetadataTable:
+    content = read_json(source.text[end:], source.name, lambda offset: source.span(min(end + offset, len(source.text))))
+    return MetadataTable(JsonGraph(content, source.name, source.span(start, end)))
+
+
+def _header(scanner: Scanner) -> None:
+    start = scanner.skip()
+    header = scanner.match(_HEADER)
+    if header is not None:
+        if header[1] != VERSION:
+            raise scanner.error(
+                "this version of Relay's text is not known", start, expected=f'"{VERSION}"', found=f'"{header[1][:20]}"'
+            )
+        return
+    old = scanner.match(_OLD_HEADER)
+    if old is not None:
+        raise scanner.error(
+            "Relay's text before TVM 0.7 is not supported", start, expected=f'#[version = "{VERSION}"]', found=old[0]
+        )
+
+
+def _definition(reader: ExpressionReader, functions: dict[str, Function]) -> tuple[str, Function]:
+    scanner = reader.scanner
+    start = scanner.skip()
+    if not scanner.accept_word("def"):
+        if scanner.accept_word("type") or scanner.accept_word("extern"):
+            raise scanner.error("algebraic data types are not supported", start, hint="NIR has no counterpart")
+        if functions:
+            raise scanner.error_here(expected="'def' or the end of the text")
+        return "main", _as_function(reader.read())
+    name_start = scanner.skip()
+    name = reader.global_name()
+    if name in functions:
+        raise scanner.error(f"the function '@{name}' is defined twice", name_start)
+    open_function(reader, start)
+    function = reader.read()
+    assert isinstance(function, Function)
+    reader.annotation(function)
+    return name, function
+
+
+def _as_function(expr: Expr) -> Function:
+    """`expr`, or a function around it whose parameters are its free variables."""
+    if isinstance(expr, Function):
+        return expr
+    bound: set[Expr] = set()
+    mentioned: list[Var] = []
+    for node in post_order(expr):
+        if isinstance(node, Function):
+            bound.update(node.params)
+        elif isinstance(node, Var):
+            mentioned.append(node)
+        elif hasattr(node, "var"):
+            bound.add(node.var)
+    return Function([variable for variable in mentioned if variable not in bound], expr, span=expr.span)
