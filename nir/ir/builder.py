@@ -31,9 +31,9 @@ class FunctionBuilder:
 
         `name` names the (first) result; further keywords are those of `Operation.create`.
         """
-        return self.add(operator.create(*operands, **fields), name)
+        return self.append(operator.create(*operands, **fields), name)
 
-    def add(self, op: Operation, name: str | None = None) -> Any:
+    def append(self, op: Operation, name: str | None = None) -> Any:
         """Adds an operation that was made elsewhere, naming its results."""
         if name is not None:
             op.results[0].name = name

@@ -53,13 +53,14 @@ def _names(module: Module) -> str:
 
 def _function_difference(left: Function, right: Function, names: bool) -> Difference | None:
     where = f"@{left.name}"
-    for what, mine, other in (
+    signatures = (
         ("number of parameters", len(left.parameters), len(right.parameters)),
         ("attributes", left.attributes, right.attributes),
         ("result types", left.result_types, right.result_types),
-    ):
-        if mine != other:
-            return Difference(f"{where}, {what}", str(mine), str(other))
+    )
+    for what, expected, found in signatures:
+        if expected != found:
+            return Difference(f"{where}, {what}", str(expected), str(found))
     partner: dict[Value, Value] = {}
     for index, (mine, other) in enumerate(zip(left.parameters, right.parameters, strict=True)):
         partner[mine] = other

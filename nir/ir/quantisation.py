@@ -37,6 +37,7 @@ class Quantisation:
     zero_points: tuple[int, ...]
     axis: int | None
     scales_name: str | None
+    _hash: int
 
     def __init__(
         self,

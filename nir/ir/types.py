@@ -42,7 +42,7 @@ class ElementType(enum.Enum):
     """Bits of one stored element; a bool takes a byte."""
 
     def __repr__(self) -> str:
-        return self.value
+        return str(self.value)
 
     # Members are singletons; the default hash of an enum is a Python-level call, and types are hashed a lot.
     __hash__ = object.__hash__
@@ -101,6 +101,7 @@ class TensorType:
     element: ElementType
     shape: Shape
     quantisation: Quantisation | None
+    _hash: int
 
     def __init__(self, element: ElementType, shape: Iterable[Dimension], quantisation: Quantisation | None = None):
         put = object.__setattr__

@@ -43,4 +43,5 @@ class Builder(FunctionBuilder):
         elif not isinstance(value, (np.ndarray, np.generic)):
             array = array.astype({"f": np.float32, "i": np.int32}.get(array.dtype.kind, array.dtype))
         element = ElementType.from_numpy(array.dtype)
-        return self.emit(Const, value=array, element=element, name=name, **fields)
+        constant: Value = self.emit(Const, value=array, element=element, name=name, **fields)
+        return constant
