@@ -1,0 +1,125 @@
+"""What a picture says about an operation or a tensor: labels, short enough to read, and tooltips, complete."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nir.draw import style
+from nir.draw.dot import Html, text
+from nir.ir import ConstantData, Keyword, Operation, Origin, Quantisation, Symbol, TensorType, Trait, Value
+
+_LONGEST = 44
+"""Characters of a name or list that a label shows at most; the tooltip has all of it."""
+
+
+def operation_label(op: Operation, constants: Sequence[tuple[str, Value]]) -> Html:
+    """The operator's name, then what its attributes are, then the constants that it takes, by operand name."""
+    lines = [f"<b>{text(short(title(op)))}</b>"]
+    lines += [_small(line, style.TEXT) for line in _wrapped(list(_attribute_words(op)))]
+    lines += [_small(line, style.FAINT) for line in _wrapped([f"{name} {constant(v)}" for name, v in constants])]
+    return _stacked(lines)
+
+
+def terminal_label(word: str, name: str) -> Html:
+    """An input or output: what it is, and the value's name."""
+    return _stacked([f"<b>{word}</b>", _small(short(name), style.FAINT)] if name else [f"<b>{word}</b>"])
+
+
+def tensor_label(tensor: TensorType) -> str:
+    """Shape and element type, and on a second line what the integers mean."""
+    words = f" {shape(tensor)} "
+    return words if tensor.quantisation is None else f"{words}\n {quantisation(tensor.quantisation)} "
+
+
+def title(op: Operation) -> str:
+    """`conv_2d`, `call @f`, or the name that a foreign operator had where it came from."""
+    field = type(op).subject
+    if field is None or Trait.CONSTANT in op.traits:
+        return op.name
+    subject = op.attributes.get(field.name)
+    return f"{op.name} @{subject}" if isinstance(subject, Symbol) else str(subject)
+
+
+def tooltip(op: Operation) -> str:
+    """Everything about an operation: results, attributes with defaults left out, and where it came from."""
+    lines = [f"%{value.name}: {_type_text(value.type)}" for value in op.results]
+    lines += [f"{name} = {_value_text(value)}" for name, value in op.attributes.items()]
+    where = op.location
+    if isinstance(where, Origin):
+        lines.append(f"from {where.name}")
+    elif where is not None:
+        lines.append(f"at {where.location()}")
+    return "\n".join([title(op), *lines])
+
+
+def shape(tensor: TensorType) -> str:
+    """`1x224x224x3 i8`; a scalar is just its element type."""
+    dimensions = "x".join("?" if d is None else str(d) for d in tensor.shape)
+    return f"{dimensions} {tensor.element.value}".strip()
+
+
+def quantisation(parameters: Quantisation) -> str:
+    """`scale 0.02353, zero point -128`, or how many scales there are along which axis."""
+    if parameters.is_per_channel:
+        return f"{len(parameters.scales)} scales, axis {parameters.axis}"
+    return f"scale {parameters.scale:.4g}, zero point {parameters.zero_point}"
+
+
+def constant(value: Value) -> str:
+    """A constant operand: its value where it is a single number, else its shape."""
+    data = value.producer.attributes.get("value") if value.producer is not None else None
+    if isinstance(data, ConstantData) and data.array.size == 1:
+        return f"= {data.array.reshape(-1)[0]}"
+    return shape(value.type)
+
+
+def short(name: str) -> str:
+    """`name` cut to what a label can show, keeping both ends."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}...{name[-(_LONGEST // 2) :]}"
+
+
+def _attribute_words(op: Operation) -> Iterator[str]:
+    field = type(op).subject
+    for name, value in op.attributes.items():
+        if field is not None and name == field.name:
+            continue
+        # A word such as `relu6` or `nchw` says by itself what it is.
+        word = isinstance(value, (enum.Enum, Keyword))
+        yield _value_text(value) if word else f"{name} {short(_value_text(value))}"
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return str(value.value)
+    if isinstance(value, (tuple, list)):
+        words = [_value_text(item) for item in value]
+        return "x".join(words) if len(words) == 2 else f"[{', '.join(words)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str) and not isinstance(value, (Keyword, Symbol)) else str(value)
+
+
+def _type_text(tensor: TensorType) -> str:
+    return shape(tensor) if tensor.quantisation is None else f"{shape(tensor)}, {quantisation(tensor.quantisation)}"
+
+
+def _wrapped(words: list[str]) -> list[str]:
+    """Words joined into lines of about the longest label's width."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(word) + 2 <= _LONGEST:
+            lines[-1] += f", {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def _small(plain: str, colour: str) -> str:
+    return f'<font point-size="{style.SMALL}" color="{colour}">{text(plain)}</font>'
+
+
+def _stacked(lines: list[str]) -> Html:
+    rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
+    return Html(f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>')

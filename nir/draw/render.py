@@ -1,0 +1,57 @@
+"""From DOT text to a picture: by the `dot` program where there is one, else by the engine in the pygraphviz wheel.
+
+Either runs as a process of its own, so that a layout that takes for ever or crashes ends in an error.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+
+from nir.errors import RunError, missing_extra
+
+FORMATS = ("svg", "png", "pdf", "dot")
+"""What a picture can be written as; `dot` is the text itself, without a layout."""
+
+_TIME_LIMIT = 120
+"""Seconds that a layout may take. MobileNet takes a fraction of one; a graph that needs more cannot be read anyway."""
+
+_WHEEL = """
+import sys, pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
+sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
+"""
+
+
+def render(dot: str, format: str = "svg") -> bytes:
+    """The picture that DOT text describes, in one of `FORMATS`.
+
+    Raises `RunError` for another format, where no layout engine is installed, and where the engine fails.
+    """
+    if format not in FORMATS:
+        raise RunError(f"cannot draw as '{format}'", expected="one of " + ", ".join(FORMATS), found=format)
+    if format == "dot":
+        return dot.encode()
+    try:
+        done = subprocess.run(
+            _engine(format), input=dot.encode(), capture_output=True, timeout=_TIME_LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        hint = "draw one function of the module, or write a .dot file and lay it out with another program"
+        raise RunError(f"Graphviz found no layout within {_TIME_LIMIT} seconds", hint=hint) from None
+    if done.returncode != 0 or not done.stdout:
+        notes = done.stderr.decode(errors="replace").splitlines()[-5:]
+        raise RunError("Graphviz could not lay out the picture", notes=notes)
+    return done.stdout
+
+
+def _engine(format: str) -> list[str]:
+    """The command that reads DOT and writes `format`."""
+    program = shutil.which("dot")
+    if program is not None:
+        return [program, f"-T{format}"]
+    if importlib.util.find_spec("pygraphviz") is None:
+        raise missing_extra("pygraphviz", "draw", "drawing without Graphviz's `dot` program")
+    return [sys.executable, "-c", _WHEEL, format]
