@@ -31,6 +31,9 @@ class QuantisationRule(enum.Enum):
     NONE = "none"
     UNIT_256 = "scale 1/256, zero point the smallest storable value"
     UNIT_128 = "scale 1/128, zero point the middle of the storage range"
+    SAME_BY_DEFAULT = "any; equal to that of the first operand unless given"
+    UNIT_256_BY_DEFAULT = "any; scale 1/256, zero point the smallest storable value unless given"
+    UNIT_128_BY_DEFAULT = "any; scale 1/128, zero point the middle of the storage range unless given"
 
 
 class OperandField:

@@ -77,6 +77,17 @@ class InferenceError(ValueError):
         self.at = at
 
 
+_OPEN_RULES = frozenset(
+    {
+        QuantisationRule.FREE,
+        QuantisationRule.SAME_BY_DEFAULT,
+        QuantisationRule.UNIT_256_BY_DEFAULT,
+        QuantisationRule.UNIT_128_BY_DEFAULT,
+    }
+)
+"""Rules that let an operation choose; all but FREE also say what holds where it does not."""
+
+
 class Operation:
     """One operation. `operands` holds values, None for an omitted optional operand in the middle; omitted ones at
     the end are dropped. `attributes` holds only what differs from the default, in normal form (see kinds.py).
@@ -251,13 +262,15 @@ class Operation:
     ) -> Quantisation | None:
         if rule.quantisation is QuantisationRule.NONE or not element.is_integer:
             return None
-        if rule.quantisation is QuantisationRule.SAME:
+        if rule.quantisation in _OPEN_RULES:
+            chosen = given or (declared.quantisation if declared else None)
+            if chosen is not None or rule.quantisation is QuantisationRule.FREE:
+                return chosen
+        if rule.quantisation in (QuantisationRule.SAME, QuantisationRule.SAME_BY_DEFAULT):
             return model.quantisation if model else None
-        if rule.quantisation is QuantisationRule.FREE:
-            return given or (declared.quantisation if declared else None)
         if model is not None and model.quantisation is None:
             return None  # raw integers in, raw integers out
-        if rule.quantisation is QuantisationRule.UNIT_256:
+        if rule.quantisation in (QuantisationRule.UNIT_256, QuantisationRule.UNIT_256_BY_DEFAULT):
             return Quantisation.per_tensor(1 / 256, element.minimum)
         return Quantisation.per_tensor(1 / 128, (element.minimum + element.maximum + 1) // 2)
 
