@@ -1,0 +1,390 @@
+"""Numeric profiles: how real values become integers, each the way of one family of programs.
+
+A profile is what an operator asks whenever a real value must be stored as an integer, or integers of one scale as
+integers of another. Operators hold no arithmetic of that kind themselves. Nothing here knows an operator.
+
+    profile = get_profile("tflite")
+    stored = profile.quantise(real, type)                  # float32 -> stored elements of `type`
+    real = profile.dequantise(stored, type)                # stored elements -> float32
+    stored = profile.rescale(values, source, target)       # integers with scale `source` -> stored elements
+
+All work on float `type`s and on integers without quantisation too (those mean themselves: scale 1, zero point 0),
+so that an operator defined on real values is three lines: dequantise, compute in float32, quantise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nir.errors import RunError, suggestion
+from nir.ir import Quantisation, TensorType
+from nir.ops.common import Activation, Rounding
+from nir.ops.fixed_point import (
+    multiply_double_rounding,
+    multiply_rounding_to_nearest,
+    multiply_rounding_upward,
+    quantised_multiplier,
+    round_half_away,
+)
+
+Array = np.ndarray[Any, Any]
+
+ACTIVATION_RANGES: dict[Activation, tuple[float, float]] = {
+    Activation.NONE: (-math.inf, math.inf),
+    Activation.RELU: (0.0, math.inf),
+    Activation.RELU1: (-1.0, 1.0),
+    Activation.RELU6: (0.0, 6.0),
+}
+"""Bounds of each fused activation, in real values (NNAPI's FuseCode)."""
+
+
+def activate(values: Array, activation: Activation) -> Array:
+    """Clamps real values to the bounds of a fused activation; NaN stays."""
+    low, high = ACTIVATION_RANGES[activation]
+    return values if activation is Activation.NONE else np.clip(values, values.dtype.type(low), values.dtype.type(high))
+
+
+def activation_bounds(type: TensorType, activation: Activation = Activation.NONE) -> tuple[int, int]:
+    """Smallest and largest stored integer of `type` that a fused activation lets through.
+
+    zero point + round(bound / scale), halves away from zero in float32, intersected with the storage range
+    (TFLite's CalculateActivationRangeQuantized, NNAPI's rule). Without quantisation scale is 1, zero point 0.
+    """
+    low, high = type.element.minimum, type.element.maximum
+    parameters = type.quantisation
+    scale = np.float32(1.0 if parameters is None else parameters.scale)
+    zero_point = 0 if parameters is None else parameters.zero_point
+    for index, bound in enumerate(ACTIVATION_RANGES[activation]):
+        if math.isfinite(bound):
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                steps = float(round_half_away(np.float32(bound) / scale))
+            stored = zero_point + int(min(max(steps, -(2.0**33)), 2.0**33)) if steps == steps else zero_point
+            stored = min(max(stored, type.element.minimum), type.element.maximum)
+            low, high = (stored, high) if index == 0 else (low, stored)
+    return low, high
+
+
+@dataclass(frozen=True)
+class ScaleProduct:
+    """The scale of sums of products, kept as its factors since profiles multiply them in different precisions.
+
+    The real value of an accumulator is `left * right[c]` times it, c running along `axis` (None: one entry, for all).
+    `stated` are the scales that the graph itself gives the accumulator (those of a quantised bias), or None.
+    """
+
+    left: float
+    right: tuple[float, ...]
+    axis: int | None = None
+    stated: tuple[float, ...] | None = None
+
+
+ScaleSource = Quantisation | ScaleProduct
+
+
+class Profile:
+    """Base of the profiles: everything but the rounding rules, which subclasses give.
+
+    `name` is how a user chooses it; `summary` says in one line whose numbers these are. `truncates_averages`: an
+    integer average is divided towards zero (C's `/`) where others round halves away from zero.
+    """
+
+    name: str = ""
+    summary: str = ""
+    truncates_averages: bool = False
+
+    def __repr__(self) -> str:
+        return f"<profile {self.name}>"
+
+    # --- real values and stored elements ---
+
+    def quantise(self, real: Array, type: TensorType) -> Array:
+        """Stored elements of `type` for real values: round(real / scale) + zero point, saturated.
+
+        Float types are rounded to storage, integers without quantisation have scale 1 and zero point 0. A NaN
+        becomes the smallest storable integer. Per-channel parameters apply along their axis.
+        """
+        if not type.element.is_integer:
+            with np.errstate(over="ignore"):
+                return real.astype(type.element.numpy, copy=False)
+        scales, zero_points = _parameters(type.quantisation, real.ndim)
+        with np.errstate(all="ignore"):
+            steps = self.steps(real.astype(np.float32, copy=False), scales)
+            return _saturate(steps.astype(np.float64) + zero_points, type)
+
+    def steps(self, real: Array, scales: Array) -> Array:
+        """Real values in steps of `scales` (float32, broadcastable), as whole numbers in a float type."""
+        raise NotImplementedError
+
+    def dequantise(self, stored: Array, type: TensorType) -> Array:
+        """Real values of stored elements as float32: (stored - zero point) * scale, the difference in int32.
+
+        Floats are converted; integers without quantisation, and bool, mean themselves.
+        """
+        if not type.element.is_integer or type.quantisation is None:
+            return stored.astype(np.float32, copy=False)
+        scales, zero_points = _parameters(type.quantisation, stored.ndim)
+        if type.element.bits == 32:
+            difference = stored.astype(np.int64) - zero_points
+        else:
+            difference = stored.astype(np.int32) - zero_points.astype(np.int32)
+        return difference.astype(np.float32) * scales
+
+    # --- integers of one scale and another ---
+
+    def rescale(
+        self,
+        values: Array,
+        source: ScaleSource,
+        target: TensorType,
+        *,
+        rounding: Rounding = Rounding.UPWARD,
+        activation: Activation = Activation.NONE,
+        single_rounding: bool = False,
+    ) -> Array:
+        """Stored elements of `target` (an integer type) for integers of scale `source`.
+
+        `values` are whole numbers of any dtype (floats that hold whole numbers are fine). Of a `Quantisation` the
+        zero point is subtracted first; a `ScaleProduct` is for accumulators, which have none. Scales along an axis
+        broadcast against `values`. The result is clamped to the storage range and the activation's bounds.
+        `rounding` is heeded by the relay profiles alone, `single_rounding` by `tflite` alone: see there.
+        """
+        target_scales, target_points = _parameters(target.quantisation, values.ndim)
+        values, multiplier = self._prepare(values, source, target_scales)
+        multiply = self.rule(rounding, single_rounding)
+        low, high = activation_bounds(target, activation)
+        shifted = multiply(values, multiplier) + target_points
+        return np.clip(shifted, low, high).astype(target.element.numpy)
+
+    def _prepare(self, values: Array, source: ScaleSource, target_scales: Array) -> tuple[Array, Array]:
+        """Values without zero point as int64, and the multipliers, broadcastable against them."""
+        integers = values.astype(np.int64)
+        if isinstance(source, Quantisation):
+            integers = integers - _parameters(source, values.ndim)[1]
+        return integers, self.multipliers(source, target_scales, values.ndim)
+
+    def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
+        """source scale / target scale in the precision of this profile, broadcastable to arrays of `rank`."""
+        raise NotImplementedError
+
+    def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
+        """The function (integers, multipliers) -> whole numbers that `rescale` uses: monotonic in the integers."""
+        raise NotImplementedError
+
+
+class TfliteProfile(Profile):
+    """TFLite's reference and builtin kernels, and NNAPI within one step.
+
+    quantise: round half away of real / scale in float32 (AffineQuantize). rescale: multiplier in * filter / out in
+    float64, as a 31-bit mantissa and a shift; applied with two roundings (SaturatingRoundingDoublingHighMul halves
+    upwards, then a right shift with halves away from zero). `single_rounding` is fully_connected: the float64
+    multiplier, rounded once with halves away from zero.
+    """
+
+    name = "tflite"
+    summary = "TFLite's reference and builtin kernels; NNAPI within one step"
+
+    def steps(self, real: Array, scales: Array) -> Array:
+        return round_half_away(real / scales)
+
+    def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
+        return _real_scales(source, rank, np.float64) / target_scales.astype(np.float64)
+
+    def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
+        return _multiply_float64_half_away if single_rounding else _multiply_tflite
+
+
+class XnnpackProfile(Profile):
+    """LiteRT with its default XNNPACK delegate.
+
+    quantise: real * float32(1 / scale), halves to even. rescale: float32(value) * (in * filter / out), all in
+    float32, halves to even.
+    """
+
+    name = "xnnpack"
+    summary = "LiteRT with its default XNNPACK delegate: float32 multipliers, halves to even"
+
+    def steps(self, real: Array, scales: Array) -> Array:
+        return np.rint(real * (np.float32(1) / scales))
+
+    def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
+        return _real_scales(source, rank, np.float32) / target_scales
+
+    def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
+        return _multiply_float32_half_even
+
+
+class RelayProfile(Profile):
+    """Relay QNN (TVM 0.6 to 0.19) with compute_dtype int64, the only one before 0.9.
+
+    quantise: real * float32(1 / scale) for one scale, real / scale for scales along an axis; halves away from zero.
+    rescale: multiplier float32(in) / float32(out) in float64 as a 31-bit mantissa and a shift, applied in int64 with
+    one rounding, UPWARD or TONEAREST. The scale of an accumulator is the one that the graph states (a bias's), else
+    float32(in * filter). Averages of integers are truncated.
+    """
+
+    name = "relay"
+    summary = "Relay QNN on int64 arithmetic, rounding as each operator says"
+    truncates_averages = True
+
+    def steps(self, real: Array, scales: Array) -> Array:
+        # TVM's simplifier turns the division by a constant into a product; halves differ between the two.
+        return round_half_away(real * (np.float32(1) / scales) if scales.size == 1 else real / scales)
+
+    def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
+        return _graph_scales(source, rank).astype(np.float64) / target_scales.astype(np.float64)
+
+    def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
+        return _RELAY_RULES[rounding]
+
+
+class RelayFloatProfile(RelayProfile):
+    """Relay QNN with compute_dtype float32 (the default from TVM 0.9 on x86 with SSE4.1) or float64.
+
+    rescale: float(value) * float(multiplier) + float(zero point), then UPWARD floor(v + 0.5), or TONEAREST
+    trunc(v + sign(v) * 0.5) with the sum rounded to the compute type, as plain LLVM code does. The multiplication is
+    skipped where both scales are equal. The zero point of the source is subtracted in floating point.
+    """
+
+    def __init__(self, dtype: type[np.floating[Any]], name: str, summary: str) -> None:
+        self.dtype = dtype
+        self.name = name
+        self.summary = summary
+
+    def rescale(
+        self,
+        values: Array,
+        source: ScaleSource,
+        target: TensorType,
+        *,
+        rounding: Rounding = Rounding.UPWARD,
+        activation: Activation = Activation.NONE,
+        single_rounding: bool = False,
+    ) -> Array:
+        target_scales, target_points = _parameters(target.quantisation, values.ndim)
+        floats = values.astype(self.dtype)
+        if isinstance(source, Quantisation):
+            floats = floats - _parameters(source, values.ndim)[1].astype(self.dtype)
+        scales = _graph_scales(source, values.ndim)
+        if not (scales.size == target_scales.size == 1 and scales.item() == target_scales.item()):
+            floats = floats * self.multipliers(source, target_scales, values.ndim).astype(self.dtype)
+        floats = floats + target_points.astype(self.dtype)
+        half = self.dtype(0.5)
+        if rounding is Rounding.UPWARD:
+            whole = np.floor(floats + half)
+        else:
+            whole = np.trunc(floats + np.copysign(half, floats))
+        low, high = activation_bounds(target, activation)
+        return np.clip(whole.astype(np.float64), low, high).astype(target.element.numpy)
+
+
+class TvmProfile(RelayProfile):
+    """Today's TVM (Relax, from 0.24), where round became ties-to-even: quantise rounds halves to even.
+
+    rescale is that of `relay`: int64 arithmetic as Relay modules are lowered to Relax here.
+    """
+
+    name = "tvm"
+    summary = "today's TVM (Relax): as relay, but quantize rounds halves to even"
+
+    def steps(self, real: Array, scales: Array) -> Array:
+        return np.rint(real / scales)
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        TfliteProfile(),
+        XnnpackProfile(),
+        RelayProfile(),
+        RelayFloatProfile(np.float32, "relay-f32", "Relay QNN where compute_dtype is float32"),
+        RelayFloatProfile(np.float64, "relay-f64", "Relay QNN where compute_dtype is float64"),
+        TvmProfile(),
+    )
+}
+"""Every profile by name; the first is the default."""
+
+DEFAULT_PROFILE = "tflite"
+
+
+def get_profile(profile: str | Profile = DEFAULT_PROFILE) -> Profile:
+    """The profile of that name (a profile is handed back). Raises `RunError` for an unknown name."""
+    if isinstance(profile, Profile):
+        return profile
+    found = PROFILES.get(profile)
+    if found is None:
+        raise RunError(
+            f"there is no numeric profile '{profile}'",
+            expected="one of " + ", ".join(PROFILES),
+            hint=suggestion(profile, PROFILES),
+        )
+    return found
+
+
+# --- rounding rules ---
+
+
+def _multiply_tflite(values: Array, multiplier: Array) -> Array:
+    return multiply_double_rounding(values, *quantised_multiplier(multiplier))
+
+
+def _multiply_float64_half_away(values: Array, multiplier: Array) -> Array:
+    # The range is cut so that int64 holds the result of absurd scales; storage cuts far below it.
+    with np.errstate(over="ignore"):
+        return np.clip(round_half_away(values.astype(np.float64) * multiplier), -(2.0**62), 2.0**62).astype(np.int64)
+
+
+def _multiply_float32_half_even(values: Array, multiplier: Array) -> Array:
+    with np.errstate(over="ignore"):
+        product = np.rint(values.astype(np.float32) * multiplier)
+    return np.clip(product.astype(np.float64), -(2.0**62), 2.0**62).astype(np.int64)
+
+
+def _multiply_upward(values: Array, multiplier: Array) -> Array:
+    return multiply_rounding_upward(values, *quantised_multiplier(multiplier))
+
+
+def _multiply_to_nearest(values: Array, multiplier: Array) -> Array:
+    return multiply_rounding_to_nearest(values, *quantised_multiplier(multiplier))
+
+
+_RELAY_RULES = {Rounding.UPWARD: _multiply_upward, Rounding.TO_NEAREST: _multiply_to_nearest}
+
+
+# --- scales as arrays ---
+
+
+def _parameters(parameters: Quantisation | None, rank: int) -> tuple[Array, Array]:
+    """Scales (float32) and zero points (int64), broadcastable against an array of `rank` dimensions."""
+    if parameters is None:
+        return np.float32(1).reshape(()), np.zeros((), np.int64)
+    return parameters.broadcast_scales(rank), parameters.broadcast_zero_points(rank).astype(np.int64)
+
+
+def _along(values: tuple[float, ...], axis: int | None, rank: int, dtype: Any) -> Array:
+    array = np.asarray(values, dtype)
+    return array.reshape(()) if axis is None else array.reshape([-1 if d == axis else 1 for d in range(rank)])
+
+
+def _real_scales(source: ScaleSource, rank: int, dtype: Any) -> Array:
+    """The source's scales with a product taken in `dtype`."""
+    if isinstance(source, Quantisation):
+        return source.broadcast_scales(rank).astype(dtype)
+    return dtype(source.left) * _along(source.right, source.axis, rank, dtype)
+
+
+def _graph_scales(source: ScaleSource, rank: int) -> Array:
+    """The source's scales as float32: those that the graph states, where it does."""
+    if isinstance(source, ScaleProduct) and source.stated is not None:
+        return _along(source.stated, source.axis if len(source.stated) > 1 else None, rank, np.float32)
+    return _real_scales(source, rank, np.float32)
+
+
+def _saturate(values: Array, type: TensorType) -> Array:
+    """Whole numbers in float64 as integers of `type`; NaN becomes the smallest."""
+    low, high = type.element.minimum, type.element.maximum
+    return np.fmin(np.fmax(values, low), high).astype(type.element.numpy)
