@@ -45,13 +45,18 @@ def test_every_package_has_an_init_file(repository: Path) -> None:
     assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
-def test_every_grammar_file_is_package_data(repository: Path) -> None:
-    patterns = settings_of(repository)["options.package_data"]["nir.grammar"].split()
-    matched = {path for pattern in patterns for path in (repository / "grammar").glob(pattern)}
-    data = {
-        path for path in (repository / "grammar").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
-    }
-    assert data - matched == set()
+def test_every_other_file_is_package_data(repository: Path) -> None:
+    data = settings_of(repository)["options.package_data"]
+    missing = []
+    for package in settings_of(repository)["options"]["packages"].split():
+        folder = repository / package.replace(".", "/").replace("nir/passes", "passes").replace(
+            "nir/grammar", "grammar"
+        )
+        for path in folder.iterdir():
+            code = path.is_dir() or path.suffix in (".py", ".pyc")
+            if not code and not any(path.match(pattern) for pattern in data.get(package, "").split()):
+                missing.append(f"{package}: {path.name}")
+    assert missing == []
 
 
 def test_a_missing_package_is_noticed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import traceback
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from nir.errors import NirError, suggestion
 
@@ -58,6 +59,10 @@ class _Commands(click.Group):
             hint = suggestion(name, COMMANDS)
             ctx.fail(f"No such command {name!r}" + (f", {hint}" if hint else "."))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=COMMANDS[name]) for name in COMMANDS if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
