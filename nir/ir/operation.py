@@ -252,6 +252,12 @@ class Operation:
             chosen = open_choice
         return TensorType(chosen, shape, self._result_quantisation(rule, chosen, declared, model, quantisation))
 
+    def result_quantisation(self, index: int) -> Quantisation | None:
+        """The quantisation that the rule of result `index` asks for; what the rule leaves open is as declared."""
+        rule = self.result_fields[min(index, len(self.result_fields) - 1)]
+        declared = self.results[index].type
+        return self._result_quantisation(rule, declared.element, declared, self._operand_type(rule.like), None)
+
     def _result_quantisation(
         self,
         rule: ResultField,

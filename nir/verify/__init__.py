@@ -1,1 +1,144 @@
-"""."""
+"""The verifier: finds everything that is wrong with a module, in four layers.
+
+1. structure: counts of operands and results, attributes, signatures, calls (structure.py, calls.py);
+2. SSA: definitions before uses, unique names (ssa.py);
+3. operators: element types, ranks, constraints, shapes (operators.py);
+4. quantisation: scales, zero points, rules of operators (quantisation.py).
+
+An operation that fails in one layer is not looked at in later ones, so that one mistake is reported once; all
+other operations are. What layers 1, 3 and 4 find depends only on an operation's class, types and attributes, its
+signature, and layers 1 and 3 do not look at quantisation; so a signature in which nothing is wrong is looked at once.
+Constraints of operators keep to that: they see types and attributes, and those that see quantisation are labelled Q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nir.errors import Diagnostic, VerifyError
+from nir.ir import Function, Module, Operation, Trait
+from nir.verify.calls import call_findings, recursive_calls
+from nir.verify.findings import Finding
+from nir.verify.operators import operator_findings
+from nir.verify.quantisation import is_well_formed, quantisation_findings, type_findings
+from nir.verify.report import Report
+from nir.verify.ssa import Owners, Scope
+from nir.verify.structure import exact_form, function_findings, module_findings, operation_findings, return_findings
+
+__all__ = ["check", "verify"]
+
+SHOWN_ERRORS = 100
+"""Diagnostics that `verify` reports at most; the others are counted."""
+
+
+def verify(module: Module) -> None:
+    """Raises `VerifyError` with all that is wrong with the module, in the order of its text (the first
+    100, and the number of those not shown); returns where nothing is.
+    """
+    diagnostics = check(module, limit=SHOWN_ERRORS)
+    if diagnostics:
+        raise VerifyError(diagnostics)
+
+
+def check(module: Module, *, limit: int | None = None) -> list[Diagnostic]:
+    """All that is wrong with the module, in the order of its text; empty where nothing is.
+
+    With a `limit`, the diagnostics beyond it are left out, and a last one says how many they are.
+    """
+    report = Report(limit)
+    report.module(module_findings(module))
+    verifier = _Verifier(module, report)
+    for function in module:
+        verifier.function(function)
+    return report.finish()
+
+
+class _Verifier:
+    """One run over a module."""
+
+    def __init__(self, module: Module, report: Report) -> None:
+        self.module = module
+        self.report = report
+        self.owners = Owners(module)
+        self.recursive = recursive_calls(module)
+        self.clean: set[Any] = set()
+        """Signatures that layers 1, 3 and 4 found nothing wrong with."""
+        self.clean_storage: set[Any] = set()
+        """Signatures without quantisation that layers 1 and 3 found nothing wrong with."""
+
+    def function(self, function: Function) -> None:
+        """All layers for one function, in the order of its text."""
+        scope = Scope(function, self.owners)
+        self.report.function(function, self._signature_findings(function, scope))
+        for number, op in enumerate(function.operations):
+            if not isinstance(op, Operation):
+                self.report.function(function, [Finding(f"operation {number} is none, but {op!r}")])
+                continue
+            found, types_found = self._by_signature(op)
+            if found:
+                scope.define_quietly(op)
+            else:
+                found = scope.operation(op) or types_found
+            if found:
+                self.report.operation(function, number, op, found)
+        self.report.function(function, list(scope.returned()) or return_findings(function))
+
+    def _signature_findings(self, function: Function, scope: Scope) -> Iterator[Finding]:
+        structure = list(function_findings(function))
+        yield from structure
+        yield from scope.parameters()
+        if structure:
+            return
+        for index, value in enumerate(function.parameters):
+            name = f"%{value.name}" if value.name is not None else str(index)
+            yield from type_findings(value.type, f"parameter {name}", ("parameter", index))
+        for index, type in enumerate(function.declared_result_types or ()):
+            yield from type_findings(type, f"result {index} of @{function.name}", ("result_type", index))
+
+    def _by_signature(self, op: Operation) -> tuple[list[Finding], list[Finding]]:
+        """What is wrong in layer 1, and, where nothing is, in the first of layers 3 and 4."""
+        try:
+            form = _attributes_form(op)
+            operands = [None if value is None else value.type for value in op.operands]
+            results = [value.type for value in op.results]
+            signature = (op.__class__, form, *operands, None, *results)
+            if signature in self.clean:
+                return [], []
+            storage = (
+                op.__class__,
+                form,
+                *[None if type is None else (type.element, type.shape) for type in operands],
+                None,
+                *[(type.element, type.shape) for type in results],
+            )
+            known = storage in self.clean_storage
+        except (AttributeError, TypeError):
+            return operation_findings(op), []  # something is not of the type it should be
+        return self._examine(op, signature, storage, known)
+
+    def _examine(self, op: Operation, signature: Any, storage: Any, known: bool) -> tuple[list[Finding], list[Finding]]:
+        """Layers 1, 3 and 4, without 1 and 3 where they are `known` to find nothing."""
+        calls = Trait.CALLS in op.traits
+        structure = [] if known else operation_findings(op)
+        if calls and not structure:
+            recursive = self.recursive.get(op)
+            structure = [recursive] if recursive is not None else list(call_findings(op, self.module))
+        if structure:
+            return structure, []
+        # Malformed operands were reported where they are defined, and no rule makes sense on them.
+        if not all(value is None or is_well_formed(value.type) for value in op.operands):
+            return [], []
+        found = [] if known else operator_findings(op)
+        if not found:
+            if not calls:
+                self.clean_storage.add(storage)
+            found = quantisation_findings(op)
+        if not found and not calls:
+            self.clean.add(signature)
+        return [], found
+
+
+def _attributes_form(op: Operation) -> Any:
+    attributes = op.attributes
+    return tuple([(name, exact_form(value)) for name, value in attributes.items()]) if attributes else None

@@ -1,0 +1,149 @@
+"""What the layers find, before it is known where that stands, and how types and values read in messages.
+
+A `Finding` belongs to an operator's signature, not to one operation: equal operations share it. report.py turns it
+into a diagnostic that points somewhere.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nir.ir import ConstantData, ElementType, Keyword, Operation, Quantisation, Symbol, TensorType, float32_text
+
+Part = str | tuple[str, int | str]
+"""Which part of an operation or function a finding points at; the parts that `nir.text.locate` knows."""
+
+_LONGEST_LIST = 8
+"""Entries of a list of scales or attribute values that a message shows at most."""
+
+_LONGEST_VALUE = 100
+"""Characters of an attribute's value that a message shows at most."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken rule; the fields are those of `nir.errors.Diagnostic`, `at` instead of the span."""
+
+    message: str
+    at: Part = "name"
+    expected: str | None = None
+    found: str | None = None
+    hint: str | None = None
+    rule: str | None = None
+
+
+def type_text(type: TensorType | None) -> str:
+    """A type as messages show it: as in `.nir` text, long lists of scales cut short."""
+    if type is None:
+        return "none"
+    inside = "x".join(["?" if d is None else str(d) for d in type.shape] + [type.element.value])
+    if type.quantisation is not None:
+        inside += f", {quantisation_text(type.quantisation)}"
+    return f"tensor<{inside}>"
+
+
+def quantisation_text(quantisation: Quantisation | None) -> str:
+    """Quantisation parameters as they stand inside `tensor<...>`, long lists cut short."""
+    if quantisation is None:
+        return "no quantisation"
+    if quantisation.axis is None:
+        return str(quantisation)
+    name = quantisation.scales_name
+    scales = f"@{name}" if name is not None else list_text(float32_text(s) for s in quantisation.scales)
+    text = f"axis={quantisation.axis}, scales={scales}"
+    if any(quantisation.zero_points):
+        text += f", zero_points={list_text(map(str, quantisation.zero_points))}"
+    return text
+
+
+def shape_text(shape: Iterable[int | None]) -> str:
+    """A shape as it stands inside `tensor<...>`: `1x8x?x3`, or `scalar`."""
+    return "x".join("?" if d is None else str(d) for d in shape) or "scalar"
+
+
+def list_text(entries: Iterable[str]) -> str:
+    """`[a, b, c]`, cut after some entries with the number of those left out."""
+    shown = list(entries)
+    left_out = len(shown) - _LONGEST_LIST
+    if left_out > 0:
+        shown = [*shown[:_LONGEST_LIST], f"... {left_out} more"]
+    return f"[{', '.join(shown)}]"
+
+
+def value_text(value: Any) -> str:
+    """An attribute's value as `.nir` text would have it; anything that has no such form as Python shows it."""
+    if isinstance(value, enum.Enum):
+        text = str(value.value)
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, Symbol):
+        text = f"@{value}"
+    elif isinstance(value, Keyword):
+        text = str(value)
+    elif isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, float):
+        text = float32_text(value)
+    elif isinstance(value, tuple):
+        text = list_text(value_text(item) for item in value)
+    elif isinstance(value, ConstantData):
+        text = f"@{value.name}" if value.name is not None else constant_text(value)
+    else:
+        text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def constant_text(value: ConstantData) -> str:
+    """What a constant is, without its elements."""
+    shape = "x".join([*map(str, value.array.shape), ""])
+    try:
+        element = ElementType.from_numpy(value.array.dtype).value
+    except (KeyError, TypeError):
+        element = str(value.array.dtype)
+    return f"a constant of {shape}{element}"
+
+
+def elements_text(elements: Iterable[ElementType]) -> str:
+    """Element types in the order of their definition: `f32, f16 or i8`."""
+    allowed = set(elements)
+    return alternatives([element.value for element in ElementType if element in allowed])
+
+
+def alternatives(names: list[str]) -> str:
+    """`a, b or c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 operand`, `2 operands`, `no operands`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def part_of_field(op: Operation, name: str | None) -> Part:
+    """The part of an operation's text that the field `name` of its class is written in."""
+    for operand_field in op.operand_fields:
+        if operand_field.name == name:
+            given = operand_field.index < len(op.operands)
+            return ("operand", operand_field.index) if given else "name"
+    for result_field in op.result_fields:
+        if result_field.name == name:
+            return ("type", result_field.index)
+    if name in op.attributes:
+        is_subject = op.subject is not None and op.subject.name == name
+        return "subject" if is_subject else ("attribute_value", name)
+    return "name"
+
+
+def operand_name(op: Operation, index: int) -> str:
+    """How messages call an operand: by its field, numbered where the field is variadic."""
+    operand_field = op.operand_fields[min(index, len(op.operand_fields) - 1)]
+    return f"{operand_field.name}[{index - operand_field.index}]" if operand_field.variadic else operand_field.name
+
+
+def result_name(op: Operation, index: int) -> str:
+    """How messages call a result: by its field, numbered where the field is variadic."""
+    result_field = op.result_fields[min(index, len(op.result_fields) - 1)]
+    return f"{result_field.name}[{index - result_field.index}]" if result_field.variadic else result_field.name

@@ -1,0 +1,201 @@
+"""Layer 3, operators: do the types of operands and results fit what the operator's class says?
+
+In this order: element types and ranks of operands; element types of results; the class's constraints; inferred
+against declared result shapes, where `?` goes with any size. Constraints labelled Q... speak of quantisation and
+belong to layer 4. Nothing here depends on which operation of a signature is looked at.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nir.ir import Constraint, InferenceError, Operation, Value
+from nir.verify.findings import (
+    Finding,
+    alternatives,
+    count,
+    elements_text,
+    list_text,
+    operand_name,
+    part_of_field,
+    result_name,
+    shape_text,
+    type_text,
+    value_text,
+)
+from nir.verify.structure import shapes_fit
+
+
+def operator_findings(op: Operation) -> list[Finding]:
+    """What is wrong with the element types, ranks and shapes of an operation whose structure is right."""
+    found = [*_operand_findings(op), *_result_element_findings(op)]
+    if found:
+        return found
+    broken, undecided = constraint_findings(op, constraints_of(type(op))[0])
+    if broken:
+        return broken
+    found = list(_shape_findings(op))
+    if undecided is not None and not found:
+        raise undecided  # a mistake in the operator's class, not in the module
+    return found
+
+
+@functools.cache
+def constraints_of(operator: type[Operation]) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
+    """The constraints that this layer checks, and those about quantisation (labelled Q...), which layer 4 does."""
+    ours = tuple(c for c in operator.constraints if not c.label.startswith("Q"))
+    return ours, tuple(c for c in operator.constraints if c.label.startswith("Q"))
+
+
+def constraint_findings(op: Operation, constraints: Sequence[Constraint]) -> tuple[list[Finding], Exception | None]:
+    """The violated constraints, and the last exception of one that could not be decided.
+
+    A constraint may take for granted that shapes fit; where they do not, it stumbles, and inference says why.
+    """
+    found: list[Finding] = []
+    undecided: Exception | None = None
+    for constraint in constraints:
+        try:
+            holds = constraint.check(op)
+        except (InferenceError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            undecided = error
+            continue
+        if not holds:
+            found.append(_violation(op, constraint))
+    return found, undecided
+
+
+def _violation(op: Operation, constraint: Constraint) -> Finding:
+    return Finding(
+        f"{op.name}: {constraint.label}: {constraint.sentence}",
+        at=part_of_field(op, constraint.at),
+        found=_actual(op, constraint),
+        rule=constraint.label,
+    )
+
+
+def _actual(op: Operation, constraint: Constraint) -> str | None:
+    """What the fields that a constraint looks at actually are: `data is tensor<...>, axis = 3`."""
+    names = _fields_read(op, constraint)
+    parts = []
+    for operand_field in op.operand_fields:
+        if operand_field.name in names:
+            parts.append(_described(operand_field.name, getattr(op, operand_field.name)))
+    for result_field in op.result_fields:
+        if result_field.name in names:
+            parts.append(_described(result_field.name, getattr(op, result_field.name)))
+    for name in op.attribute_fields:
+        if name in names:
+            parts.append(f"{name} = {value_text(getattr(op, name))}")
+    return ", ".join(parts) or None
+
+
+def _described(name: str, value: Any) -> str:
+    if isinstance(value, Value):
+        return f"{name} is {type_text(value.type)}"
+    if value is None:
+        return f"{name} is left out"
+    types = list_text(type_text(v.type) if v is not None else "none" for v in value)
+    return f"{name} are {types}"
+
+
+def _fields_read(op: Operation, constraint: Constraint) -> set[str]:
+    """Names of the fields that a constraint's check reads; all operands and results where it takes them whole."""
+    read: set[str] = set()
+
+    def watch(self: Operation, name: str) -> Any:
+        read.add(name)
+        return object.__getattribute__(self, name)
+
+    watched_class = type(type(op).__name__, (type(op),), {"__slots__": (), "__getattribute__": watch})
+    watched = object.__new__(watched_class)
+    for slot in ("operands", "results", "attributes", "location"):
+        object.__setattr__(watched, slot, getattr(op, slot))
+    constraint.check(watched)
+    if "operands" in read:
+        read.update(f.name for f in op.operand_fields)
+    if "results" in read:
+        read.update(f.name for f in op.result_fields)
+    return read
+
+
+def _operand_findings(op: Operation) -> Iterator[Finding]:
+    last = len(op.operand_fields) - 1
+    for index, value in enumerate(op.operands):
+        if value is None:
+            continue
+        operand_field = op.operand_fields[min(index, last)]
+        if value.type.element not in operand_field.elements:
+            yield Finding(
+                f"{op.name}: operand '{operand_name(op, index)}' has the wrong element type",
+                at=("operand", index),
+                expected=elements_text(operand_field.elements),
+                found=type_text(value.type),
+            )
+        elif operand_field.ranks is not None and value.type.rank not in operand_field.ranks:
+            yield Finding(
+                f"{op.name}: operand '{operand_name(op, index)}' has the wrong rank",
+                at=("operand", index),
+                expected=f"rank {alternatives([str(rank) for rank in operand_field.ranks])}",
+                found=f"rank {value.type.rank}, {type_text(value.type)}",
+            )
+
+
+def _result_element_findings(op: Operation) -> Iterator[Finding]:
+    last = len(op.result_fields) - 1
+    for index, value in enumerate(op.results):
+        result_field = op.result_fields[min(index, last)]
+        element = value.type.element
+        if result_field.elements is not None:
+            if element not in result_field.elements:
+                yield Finding(
+                    f"{op.name}: result '{result_name(op, index)}' has the wrong element type",
+                    at=("type", index),
+                    expected=elements_text(result_field.elements),
+                    found=type_text(value.type),
+                )
+            continue
+        model_index = next((f.index for f in op.operand_fields if f.name == result_field.like), 0)
+        model = op.operands[model_index] if model_index < len(op.operands) else None
+        if model is not None and element is not model.type.element:
+            yield Finding(
+                f"{op.name}: result '{result_name(op, index)}' has another element type than operand "
+                f"'{operand_name(op, model_index)}'",
+                at=("type", index),
+                expected=model.type.element.value,
+                found=type_text(value.type),
+            )
+
+
+def _shape_findings(op: Operation) -> Iterator[Finding]:
+    try:
+        shapes = op.infer_shapes()
+    except InferenceError as error:
+        yield Finding(f"{op.name}: {error}", at=part_of_field(op, error.at), found=_operands_text(op))
+        return
+    if len(shapes) != len(op.results):
+        yield Finding(
+            f"{op.name}: the wrong number of results",
+            at="result",
+            expected=count(len(shapes), "result"),
+            found=count(len(op.results), "result"),
+        )
+        return
+    for index, (shape, value) in enumerate(zip(shapes, op.results, strict=True)):
+        if not shapes_fit(shape, value.type.shape):
+            yield Finding(
+                f"{op.name}: result '{result_name(op, index)}' has another shape than its operands give",
+                at=("type", index),
+                expected=shape_text(shape),
+                found=shape_text(value.type.shape),
+            )
+
+
+def _operands_text(op: Operation) -> str | None:
+    """`operands are tensor<...>, tensor<...>`."""
+    types = [type_text(value.type) if value is not None else "none" for value in op.operands]
+    if not types:
+        return None
+    return f"{'operand is' if len(types) == 1 else 'operands are'} {', '.join(types[:8])}"
