@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from nir.errors import ParseError, suggestion
-from nir.relay.ast import Attributes
+from nir.relay.expr import Attributes
 from nir.source import Span
 
 _SCHEMA_FILE = "schema_0_15.json"
@@ -93,11 +93,11 @@ def attributes_schema(name: str) -> AttributesSchema | None:
     return _tables()[1].get(name.removeprefix("relay.attrs."))
 
 
-def complete(schema: OperatorSchema, written: Attributes, place: Place) -> Attributes:
+def complete(schema: OperatorSchema, written: Attributes, place: Place, strict: bool = True) -> Attributes:
     """`written` with the defaults of all attributes that are not written, and numbers of the kind declared.
 
-    Raises ParseError for an attribute that no version of TVM has, one of the wrong kind, and one that is
-    missing and has no default.
+    Raises ParseError for one of the wrong kind, one that is missing and has no default, and, if `strict`, one that
+    no version of TVM has.
     """
     fields = schema.attributes
     completed = {**fields.defaults, **written}
@@ -111,12 +111,10 @@ def complete(schema: OperatorSchema, written: Attributes, place: Place) -> Attri
             )
     for name, value in written.items():
         kind = fields.kinds.get(name)
-        if kind is None:
+        if kind is not None:
+            completed[name] = _checked(schema.name, name, kind, value, place)
+        elif strict:
             _check_known(schema, name, place)
-        elif kind in LITERAL_KINDS:
-            completed[name] = _literal(schema.name, name, kind, value, place)
-        elif kind == "FloatImm" and type(value) is int:
-            completed[name] = float(value)
     return completed
 
 
@@ -134,27 +132,60 @@ def _check_known(schema: OperatorSchema, name: str, place: Place) -> None:
     )
 
 
-_EXPECTED = {"int": "an integer", "bool": "True or False", "float": "a number", "str": "a string", "dtype": "a string"}
+_EXPECTED = {
+    "int": "an integer",
+    "Integer": "an integer",
+    "bool": "True or False",
+    "Bool": "True or False",
+    "float": "a number",
+    "FloatImm": "a number",
+    "str": "a string",
+    "String": "a string",
+    "dtype": "a string",
+}
 
 
-def _literal(operator: str, name: str, kind: str, value: Any, place: Place) -> Any:
-    """`value` as the literal `kind`; integers stand for floats, 0 and 1 for booleans."""
-    if kind == "float" and type(value) in (int, float):
+def _checked(operator: str, name: str, kind: str, value: Any, place: Place) -> Any:
+    """`value` as `kind` wants it. Raises ParseError when it is something else."""
+    try:
+        return _converted(kind, value)
+    except TypeError:
+        inner = kind.strip("?[]")
+        expected = _EXPECTED.get(inner, "a value")
+        for _ in range(kind.count("[")):
+            expected = f"a list, each item {expected}"
+        raise ParseError(
+            f"attribute '{name}' of '{operator}' has the wrong kind of value",
+            place(name),
+            expected=expected,
+            found=_shown(value),
+        ) from None
+
+
+def _converted(kind: str, value: Any) -> Any:
+    """`value` as `kind`; integers stand for floats, 0 and 1 for booleans. Raises TypeError for anything else."""
+    kind = kind.removeprefix("?")
+    if kind == "Object":
+        return value
+    if value is None and kind == "dtype":
+        return ""
+    if value is None and kind not in LITERAL_KINDS:
+        return None
+    if kind.startswith("["):
+        if not isinstance(value, tuple):
+            raise TypeError
+        return tuple(_converted(kind[1:-1], item) for item in value)
+    if kind in ("float", "FloatImm") and type(value) in (int, float):
         return float(value)
     if kind == "int" and type(value) in (int, bool):
         return int(value)
-    if kind == "bool" and (type(value) is bool or (type(value) is int and value in (0, 1))):
+    if kind == "Integer" and type(value) in (int, float, bool):
+        return value  # some shapes and scales of vision operators are declared as integers and hold floats
+    if kind in ("bool", "Bool") and (type(value) is bool or (type(value) is int and value in (0, 1))):
         return bool(value)
-    if kind in ("str", "dtype") and isinstance(value, str):
+    if kind in ("str", "String", "dtype") and isinstance(value, str):
         return value
-    if kind == "dtype" and value is None:
-        return ""
-    raise ParseError(
-        f"attribute '{name}' of '{operator}' has the wrong kind of value",
-        place(name),
-        expected=_EXPECTED[kind],
-        found=_shown(value),
-    )
+    raise TypeError
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from nir.relay.ast import (
+from nir.relay.expr import (
     Call,
     Constant,
     Expr,
