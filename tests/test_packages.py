@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import subprocess
 import sys
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import nir
+
 HEAVY = ("click", "graphviz", "hypothesis", "lark", "matplotlib", "numpy", "pygraphviz", "rich", "tvm", "tvm_ffi")
 OPTIONAL = ("click", "graphviz", "hypothesis", "matplotlib", "pygraphviz", "rich", "tvm", "tvm_ffi")
-EVERYDAY = "import nir; m = nir.parse('func @f(%x: tensor<2xf32>) -> tensor<2xf32> { return %x }'); nir.check(m)"
+EVERYDAY = (
+    "import nir; m = nir.parse('func @f(%x: tensor<2xf32>) -> tensor<2xf32> { return %x }'); nir.verify.verify(m)"
+)
 
 
 def folders_with_code(root: Path) -> set[str]:
@@ -64,6 +69,25 @@ def test_a_missing_package_is_noticed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "__init__.py").touch()
     assert folders_with_code(tmp_path) == {"nir.ir", "nir.new.deep", "nir.passes.quant"}
+
+
+def test_public_names_are_the_same_for_type_checkers_and_at_run_time() -> None:
+    tree = ast.parse(Path(nir.__file__).read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        (node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert typed == {(module, name) for module, names in nir._NAMES.items() for name in names}
+
+
+@pytest.mark.parametrize("name", nir.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(nir, name) is not None
+
+
+def test_subpackages_are_all_packages_but_tests_of_users(repository: Path) -> None:
+    packages = {name.split(".")[1] for name in folders_with_code(repository) if "." in name}
+    assert packages - set(nir.__all__) == set()
 
 
 def test_importing_nir_imports_nothing_heavy() -> None:
