@@ -57,7 +57,6 @@ class _Inference:
     def __init__(self, module: Module) -> None:
         self.module = module
         self.done: set[str] = set()
-        self.open: list[str] = []
 
     def function(self, name: str) -> None:
         """Infers the global function `name`, after those that it needs the result types of."""
@@ -81,20 +80,22 @@ class _Inference:
 
     def _needed(self, name: str) -> list[str]:
         """Functions that `name` mentions and whose result types are not declared."""
+        if all(function.ret_type is not None for function in self.module.functions.values()):
+            return []
         mentioned = {
             node.name_hint: node for node in post_order(self.module.functions[name]) if isinstance(node, GlobalVar)
         }
         for other, node in mentioned.items():
-            if other not in self.module.functions:
-                raise ConvertError(f"there is no function '@{other}'", node.span)
+            self._defined(other, node)
         return [other for other in mentioned if self.module.functions[other].ret_type is None]
 
     def _infer(self, function: Function) -> None:
-        for expr in post_order(function):
+        order = list(post_order(function))
+        let_values = {node.var: node.value for node in order if isinstance(node, Let)}
+        for expr in order:
             if isinstance(expr, Var):
                 expr.checked_type = expr.type_annotation or expr.checked_type
-        let_values = {node.var: node.value for node in post_order(function) if isinstance(node, Let)}
-        for expr in post_order(function, lambda expr: _ordered(expr, let_values)):
+        for expr in post_order(function, lambda expr: _ordered(expr, let_values)) if let_values else order:
             found = self._type(expr, let_values)
             if found is None and not isinstance(expr, Op):
                 raise ConvertError(f"the type of {_described(expr)} cannot be inferred", expr.span)
@@ -124,8 +125,14 @@ class _Inference:
             return self._global(expr)
         return None
 
+    def _defined(self, name: str, mention: GlobalVar) -> Function:
+        function = self.module.functions.get(name)
+        if function is None:
+            raise ConvertError(f"there is no function '@{name}'", mention.span)
+        return function
+
     def _global(self, expr: GlobalVar) -> Type:
-        function = self.module.functions[expr.name_hint]
+        function = self._defined(expr.name_hint, expr)
         arguments = []
         for parameter in function.params:
             annotation = parameter.type_annotation or parameter.checked_type

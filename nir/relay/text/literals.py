@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -20,6 +21,10 @@ META = re.compile(r"meta\s*\[\s*([\w.]+)\s*\]\s*\[\s*(\d{1,9})\s*\]")
 ATTRIBUTES_KEY = "relay.attrs."
 """What the key of a metadata reference begins with that stands for all attributes of a call."""
 
+# What the printer writes for nearly all attributes, with what stands behind it.
+_PLAIN_ATTRIBUTE = re.compile(
+    r'([A-Za-z_]\w*)=(?:(\[-?\d{1,9}(?:, -?\d{1,9})*\])|"([^"\\]*)"|(-?\d{1,9}|True|False|None)(?=[,)]))(?:, ?)?'
+)
 _WORDS = {"True": True, "False": False, "None": None, "nullptr": None}
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _MAX_DEPTH = 32
@@ -68,16 +73,37 @@ def attributes(scanner: Scanner, metadata: MetadataTable | None) -> tuple[Attrib
     values: Attributes = {}
     places: dict[str, int] = {}
     while True:
-        match = scanner.match(ATTRIBUTE_NAME)
+        plain = scanner.match(_PLAIN_ATTRIBUTE)
+        match = plain or scanner.match(ATTRIBUTE_NAME)
         if match is None:
             raise scanner.error_here("no attribute here", expected="name=value")
         name = match[1]
         if name in values:
             raise scanner.error(f"the attribute '{name}' stands twice", match.start(1), match.end(1))
         places[name] = match.start(1)
-        values[name] = attribute_value(scanner, metadata)
+        if plain is not None:
+            values[name] = _plain_value(plain)
+            if plain[0].rstrip().endswith(","):
+                continue
+        else:
+            values[name] = attribute_value(scanner, metadata)
         if not scanner.accept(","):
             return values, places
+
+
+def _plain_value(match: re.Match[str]) -> Any:
+    """The value of an attribute that was read in one piece."""
+    _, integers, text, word = match.groups()
+    if integers is not None:
+        return _integer_list(integers)
+    if text is not None:
+        return text
+    return _WORDS[word] if word in _WORDS else int(word)
+
+
+@functools.lru_cache(maxsize=4096)
+def _integer_list(text: str) -> tuple[int, ...]:
+    return tuple(int(item) for item in text[1:-1].split(", "))
 
 
 def attribute_value(scanner: Scanner, metadata: MetadataTable | None, depth: int = 0) -> Any:

@@ -32,6 +32,11 @@ class Scanner:
     def skip(self) -> int:
         """Moves past white space and comments; returns the new position."""
         text = self.text
+        if text[self.position : self.position + 1] == " ":
+            self.position += 1
+        character = text[self.position : self.position + 1]
+        if character > " " and character != "/":
+            return self.position  # nearly always
         while True:
             match = _SPACE.match(text, self.position)
             assert match is not None

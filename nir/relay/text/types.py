@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from nir.errors import ParseError
@@ -57,6 +58,7 @@ def parse_concrete_type(scanner: Scanner, depth: int = 0) -> Type:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_commented_type(text: str) -> Type | None:
     """The type that a comment of TVM's printer states, or None where that is not a type that we have."""
     scanner = Scanner(Source("comment", text))
