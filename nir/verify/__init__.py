@@ -13,13 +13,14 @@ Constraints of operators keep to that: they see types and attributes, and those 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 from nir.errors import Diagnostic, VerifyError
 from nir.ir import Function, Module, Operation, Trait
 from nir.verify.calls import call_findings, recursive_calls
-from nir.verify.findings import Finding
+from nir.verify.findings import Finding, function_name, value_name
 from nir.verify.operators import operator_findings
 from nir.verify.quantisation import is_well_formed, quantisation_findings, type_findings
 from nir.verify.report import Report
@@ -47,10 +48,17 @@ def check(module: Module, *, limit: int | None = None) -> list[Diagnostic]:
     With a `limit`, the diagnostics beyond it are left out, and a last one says how many they are.
     """
     report = Report(limit)
-    report.module(module_findings(module))
-    verifier = _Verifier(module, report)
-    for function in module:
-        verifier.function(function)
+    # Nothing here makes cycles, but the collector would look through the module again and again for them.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        report.module(module_findings(module))
+        verifier = _Verifier(module, report)
+        for function in module:
+            verifier.function(function)
+    finally:
+        if collecting:
+            gc.enable()
     return report.finish()
 
 
@@ -91,10 +99,10 @@ class _Verifier:
         if structure:
             return
         for index, value in enumerate(function.parameters):
-            name = f"%{value.name}" if value.name is not None else str(index)
+            name = value_name(value) if value.name is not None else str(index)
             yield from type_findings(value.type, f"parameter {name}", ("parameter", index))
         for index, type in enumerate(function.declared_result_types or ()):
-            yield from type_findings(type, f"result {index} of @{function.name}", ("result_type", index))
+            yield from type_findings(type, f"result {index} of {function_name(function.name)}", ("result", index))
 
     def _by_signature(self, op: Operation) -> tuple[list[Finding], list[Finding]]:
         """What is wrong in layer 1, and, where nothing is, in the first of layers 3 and 4."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from nir.errors import suggestion
 from nir.ir import Function, Module, Operation, Symbol, Trait, callees
 from nir.ops.control import Call
-from nir.verify.findings import Finding, Part, count, type_text
+from nir.verify.findings import Finding, Part, count, function_name, type_text, value_name
 from nir.verify.structure import fits
 
 
@@ -25,7 +25,9 @@ def call_findings(op: Operation, module: Module) -> Iterator[Finding]:
         at: Part = "subject" if subject else ("attribute_value", attribute)
         if callee is None:
             yield Finding(
-                f"{op.name}: there is no function @{name}", at=at, hint=suggestion(str(name), module.functions)
+                f"{op.name}: there is no function {function_name(name)}",
+                at=at,
+                hint=suggestion(str(name), module.functions),
             )
         elif isinstance(op, Call):
             yield from _signature_findings(op, callee)
@@ -36,7 +38,7 @@ def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
     wanted, given = callee.parameters, op.operands
     if len(wanted) != len(given):
         yield Finding(
-            f"call: @{callee.name} takes {count(len(wanted), 'argument')}",
+            f"call: {function_name(callee.name)} takes {count(len(wanted), 'argument')}",
             at=("operand", len(wanted)) if len(given) > len(wanted) else "name",
             expected=", ".join(type_text(p.type) for p in wanted[:20]) or None,
             found=count(len(given), "argument"),
@@ -44,9 +46,9 @@ def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
     else:
         for index, (parameter, value) in enumerate(zip(wanted, given, strict=True)):
             if value is not None and not fits(value.type, parameter.type):
-                name = f"%{parameter.name}" if parameter.name is not None else f"number {index}"
+                name = value_name(parameter) if parameter.name is not None else f"number {index}"
                 yield Finding(
-                    f"call: the argument is of another type than parameter {name} of @{callee.name}",
+                    f"call: the argument is of another type than parameter {name} of {function_name(callee.name)}",
                     at=("operand", index),
                     expected=type_text(parameter.type),
                     found=type_text(value.type),
@@ -54,7 +56,7 @@ def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
     types = callee.result_types
     if len(types) != len(op.results):
         yield Finding(
-            f"call: @{callee.name} returns {count(len(types), 'value')}",
+            f"call: {function_name(callee.name)} returns {count(len(types), 'value')}",
             at="result",
             expected=count(len(types), "result"),
             found=count(len(op.results), "result"),
@@ -63,7 +65,7 @@ def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
     for index, (type, value) in enumerate(zip(types, op.results, strict=True)):
         if not fits(value.type, type):
             yield Finding(
-                f"call: the result is of another type than @{callee.name} returns",
+                f"call: the result is of another type than {function_name(callee.name)} returns",
                 at=("type", index),
                 expected=type_text(type),
                 found=type_text(value.type),
@@ -106,5 +108,5 @@ def recursive_calls(module: Module) -> dict[Operation, Finding]:
 def _circle(op: Operation, path: list[str]) -> Finding:
     if len(path) > 8:
         path = [*path[:4], f"... {len(path) - 7} more", *path[-3:]]
-    circle = " calls ".join(name if name.startswith("...") else f"@{name}" for name in path)
+    circle = " calls ".join(name if name.startswith("...") else function_name(name) for name in path)
     return Finding(f"{op.name}: a function cannot call itself, not even through others", at="subject", found=circle)

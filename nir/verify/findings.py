@@ -11,10 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nir.ir import ConstantData, ElementType, Keyword, Operation, Quantisation, Symbol, TensorType, float32_text
+from nir.ir import ConstantData, ElementType, Keyword, Operation, Quantisation, Symbol, TensorType, Value, float32_text
+from nir.text.lexical import quote, write_name
 
-Part = str | tuple[str, int | str]
-"""Which part of an operation or function a finding points at; the parts that `nir.text.locate` knows."""
+Part = str | tuple[str, int | str] | tuple[str, int, str]
+"""Which part of an operation or function a finding points at.
+
+Of an operation: `"name"`, `"subject"`, `("operand", i)`, `("result", i)`, `("attribute", name)`,
+`("attribute_value", name)`, `("type", i)`, or of a type `("type", i, detail)` with the detail `"shape"`, `"scale"`,
+`"zero_point"`, `"axis"`, `"scales"` or `"zero_points"`. Of a function: `"name"`, `("parameter", i)`,
+`("parameter", i, detail)`, `("result", i)`, `("result", i, detail)`, where `"type"` is a detail too, and
+`"return"`, `("return", i)`. What the text does not have is shown by the next larger part that it has.
+"""
 
 _LONGEST_LIST = 8
 """Entries of a list of scales or attribute values that a message shows at most."""
@@ -52,7 +60,7 @@ def quantisation_text(quantisation: Quantisation | None) -> str:
     if quantisation.axis is None:
         return str(quantisation)
     name = quantisation.scales_name
-    scales = f"@{name}" if name is not None else list_text(float32_text(s) for s in quantisation.scales)
+    scales = write_name("@", name) if name is not None else list_text(float32_text(s) for s in quantisation.scales)
     text = f"axis={quantisation.axis}, scales={scales}"
     if any(quantisation.zero_points):
         text += f", zero_points={list_text(map(str, quantisation.zero_points))}"
@@ -80,17 +88,17 @@ def value_text(value: Any) -> str:
     elif isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, Symbol):
-        text = f"@{value}"
+        text = write_name("@", value)
     elif isinstance(value, Keyword):
         text = str(value)
     elif isinstance(value, str):
-        text = f'"{value}"'
+        text = quote(value)
     elif isinstance(value, float):
         text = float32_text(value)
     elif isinstance(value, tuple):
         text = list_text(value_text(item) for item in value)
     elif isinstance(value, ConstantData):
-        text = f"@{value.name}" if value.name is not None else constant_text(value)
+        text = write_name("@", value.name) if value.name is not None else constant_text(value)
     else:
         text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
@@ -120,6 +128,16 @@ def alternatives(names: list[str]) -> str:
 def count(number: int, noun: str) -> str:
     """`1 operand`, `2 operands`, `no operands`."""
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def value_name(value: Value) -> str:
+    """How messages call a value."""
+    return write_name("%", value.name) if value.name is not None else "a value without a name"
+
+
+def function_name(name: str) -> str:
+    """How messages call a function."""
+    return write_name("@", name)
 
 
 def part_of_field(op: Operation, name: str | None) -> Part:

@@ -7,7 +7,6 @@ belong to layer 4. Nothing here depends on which operation of a signature is loo
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -42,11 +41,16 @@ def operator_findings(op: Operation) -> list[Finding]:
     return found
 
 
-@functools.cache
+_CONSTRAINTS: dict[type[Operation], tuple[tuple[Constraint, ...], tuple[Constraint, ...]]] = {}
+
+
 def constraints_of(operator: type[Operation]) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
     """The constraints that this layer checks, and those about quantisation (labelled Q...), which layer 4 does."""
-    ours = tuple(c for c in operator.constraints if not c.label.startswith("Q"))
-    return ours, tuple(c for c in operator.constraints if c.label.startswith("Q"))
+    found = _CONSTRAINTS.get(operator)
+    if found is None:
+        ours = tuple(c for c in operator.constraints if not c.label.startswith("Q"))
+        found = _CONSTRAINTS[operator] = ours, tuple(c for c in operator.constraints if c.label.startswith("Q"))
+    return found
 
 
 def constraint_findings(op: Operation, constraints: Sequence[Constraint]) -> tuple[list[Finding], Exception | None]:
@@ -110,7 +114,7 @@ def _fields_read(op: Operation, constraint: Constraint) -> set[str]:
         return object.__getattribute__(self, name)
 
     watched_class = type(type(op).__name__, (type(op),), {"__slots__": (), "__getattribute__": watch})
-    watched = object.__new__(watched_class)
+    watched: Any = object.__new__(watched_class)
     for slot in ("operands", "results", "attributes", "location"):
         object.__setattr__(watched, slot, getattr(op, slot))
     constraint.check(watched)
@@ -187,7 +191,7 @@ def _shape_findings(op: Operation) -> Iterator[Finding]:
         if not shapes_fit(shape, value.type.shape):
             yield Finding(
                 f"{op.name}: result '{result_name(op, index)}' has another shape than its operands give",
-                at=("type", index),
+                at=("type", index, "shape"),
                 expected=shape_text(shape),
                 found=shape_text(value.type.shape),
             )

@@ -35,20 +35,20 @@ _FIXED_RULES = frozenset(
 """Rules that leave an operation no choice."""
 
 
-def type_findings(type: TensorType, what: str, at: Part) -> Iterator[Finding]:
-    """What is wrong with the quantisation of one type, by itself."""
+def type_findings(type: TensorType, what: str, place: tuple[str, int]) -> Iterator[Finding]:
+    """What is wrong with the quantisation of one type, by itself; `place` is the part that has this type."""
     quantisation = type.quantisation
     if quantisation is None:
         return
     if not type.element.is_integer:
-        yield Finding(f"{what} is quantised, but only integers can be", at=at, found=type_text(type))
+        yield Finding(f"{what} is quantised, but only integers can be", at=(*place, "type"), found=type_text(type))
         return
-    yield from _axis_findings(type, quantisation, what, at)
+    yield from _axis_findings(type, quantisation, what, place)
     for number, scale in enumerate(quantisation.scales):
         if not (math.isfinite(scale) and scale > 0):
             yield Finding(
                 f"{what} has a scale that is no positive number",
-                at=at,
+                at=(*place, "scale" if quantisation.axis is None else "scales"),
                 expected="a finite number > 0",
                 found=float32_text(scale) + (f", number {number}" if quantisation.axis is not None else ""),
             )
@@ -58,40 +58,45 @@ def type_findings(type: TensorType, what: str, at: Part) -> Iterator[Finding]:
         if not low <= zero_point <= high:
             yield Finding(
                 f"{what} has a zero point that cannot be stored",
-                at=at,
+                at=(*place, "zero_point" if quantisation.axis is None else "zero_points"),
                 expected=f"{low} to {high}, the range of {type.element.value}",
                 found=str(zero_point),
             )
             break
 
 
-def _axis_findings(type: TensorType, quantisation: Quantisation, what: str, at: Part) -> Iterator[Finding]:
+def _axis_findings(
+    type: TensorType, quantisation: Quantisation, what: str, place: tuple[str, int]
+) -> Iterator[Finding]:
     axis, scales, points = quantisation.axis, len(quantisation.scales), len(quantisation.zero_points)
     if axis is None:
         if scales != 1 or points != 1:
             yield Finding(
                 f"{what} has several scales or zero points, but no axis",
-                at=at,
+                at=(*place, "type"),
                 expected="1 scale and 1 zero point",
                 found=f"{scales} and {points}",
             )
     elif not 0 <= axis < type.rank:
         yield Finding(
             f"{what} has a quantisation axis that is no dimension",
-            at=at,
+            at=(*place, "axis"),
             expected=f"0 to {type.rank - 1}" if type.rank else "no axis: a scalar has no dimensions",
             found=f"axis={axis} of {type_text(type.with_quantisation(None))}",
         )
     elif type.shape[axis] is not None and scales != type.shape[axis]:
         yield Finding(
             f"{what} has the wrong number of scales",
-            at=at,
+            at=(*place, "scales"),
             expected=f"{type.shape[axis]}, the size of dimension {axis}",
             found=str(scales),
         )
     elif scales != points:
         yield Finding(
-            f"{what} has the wrong number of zero points", at=at, expected=f"{scales}, one per scale", found=str(points)
+            f"{what} has the wrong number of zero points",
+            at=(*place, "zero_points"),
+            expected=f"{scales}, one per scale",
+            found=str(points),
         )
 
 
@@ -103,7 +108,7 @@ def is_well_formed(type: TensorType) -> bool:
     if quantisation.axis is None and len(quantisation.scales) == len(quantisation.zero_points) == 1:
         low, high = _RANGES.get(type.element, (1, 0))
         return low <= quantisation.zero_points[0] <= high and 0 < quantisation.scales[0] < math.inf
-    return next(type_findings(type, "", "name"), None) is None
+    return next(type_findings(type, "", ("type", 0)), None) is None
 
 
 def quantisation_findings(op: Operation) -> list[Finding]:

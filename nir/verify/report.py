@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from nir.errors import Diagnostic
 from nir.ir import Function, Operation, Origin, Value
 from nir.source import Source, Span
-from nir.verify.findings import Finding, Part, type_text, value_text
+from nir.text.locate import locate, locate_parameter, locate_result_type, locate_return
+from nir.verify.findings import Finding, Part, function_name, type_text, value_name, value_text
 
 
 class Report:
@@ -99,14 +100,20 @@ class _Line:
             self.parts[part] = (start, len(self.text))
 
     def span(self, part: Part, name: str, number: int) -> Span:
-        start, end = self.parts.get(part, self.parts.get("name", (0, len(self.text))))
+        larger = part[:2] if len(part) == 3 else "name"
+        start, end = self.parts.get(part) or self.parts.get(larger) or self.parts.get("name") or (0, len(self.text))
         return Span(PrintedLine(name, self.text, number), start, end)
 
 
 def _operation_span(function: Function, number: int, op: Operation, part: Part) -> Span | None:
-    if isinstance(op.location, Span):
-        return op.location
-    return _printed_operation(op).span(part, f"@{function.name}", number + 1)
+    if not isinstance(op.location, Span):
+        return _printed_operation(op).span(part, function_name(function.name), number + 1)
+    if isinstance(part, tuple) and len(part) == 3:
+        what, index, detail = part
+        return locate(op, (detail, index)) or locate(op, (what, index)) or op.location
+    if part == "result":
+        part = ("result", 0)
+    return locate(op, part) or locate(op, "name") or op.location
 
 
 def _printed_operation(op: Operation) -> _Line:
@@ -146,21 +153,39 @@ def _value_name(value: Value | None) -> str:
         return "none"
     if not isinstance(value, Value):
         return repr(value)
-    return f"%{value.name}" if value.name is not None else "%?"
+    return value_name(value) if value.name is not None else "%?"
 
 
 def _function_span(function: Function, part: Part) -> Span | None:
+    name = function_name(function.name)
     if isinstance(function.location, Span):
-        return function.location
+        return _located(function, part) or function.location
     if part == "return" or part[0] == "return":
-        return _printed_return(function).span(part, f"@{function.name}", len(function.operations) + 1)
-    return _printed_signature(function).span(part, f"@{function.name}", 0)
+        return _printed_return(function).span(part, name, len(function.operations) + 1)
+    return _printed_signature(function).span(part, name, 0)
+
+
+def _located(function: Function, part: Part) -> Span | None:
+    """The span of a part of a function that came from text."""
+    if part == "return":
+        return locate_return(function)
+    if isinstance(part, str):
+        return None
+    what, index, detail = part if len(part) == 3 else (*part, None)
+    if not isinstance(index, int):
+        return None
+    if what == "return":
+        return locate_return(function, index)
+    if what == "parameter":
+        found = locate_parameter(function, index, detail) if detail else None
+        return found or (locate_parameter(function, index, "type") if detail else locate_parameter(function, index))
+    return locate_result_type(function, index, detail or "type") or locate_result_type(function, index)
 
 
 def _printed_signature(function: Function) -> _Line:
     line = _Line()
     line.add("func ")
-    line.add(f"@{function.name}", "name")
+    line.add(function_name(function.name), "name")
     line.add("(")
     for index, parameter in enumerate(function.parameters):
         line.add(", " if index else "")
@@ -169,7 +194,7 @@ def _printed_signature(function: Function) -> _Line:
     line.add(") -> " if len(types) == 1 else ") -> (")
     for index, type in enumerate(types):
         line.add(", " if index else "")
-        line.add(type_text(type), ("result_type", index))
+        line.add(type_text(type), ("result", index))
     line.add("" if len(types) == 1 else ")")
     return line
 

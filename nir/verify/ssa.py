@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 
 from nir.ir import Function, Module, Operation, Value
-from nir.verify.findings import Finding, Part, operand_name
+from nir.verify.findings import Finding, Part, function_name, operand_name, value_name
 
 
 class Owners:
@@ -53,7 +53,7 @@ class Scope:
         found: list[Finding] = []
         for index, operand in enumerate(op.operands):
             if operand is not None and operand not in defined:
-                what = f"{op.name}: operand '{operand_name(op, index)}', {_name(operand)},"
+                what = f"{op.name}: operand '{operand_name(op, index)}', {value_name(operand)},"
                 found.append(self._undefined(operand, what, ("operand", index)))
         for index, value in enumerate(op.results):
             name = value.name
@@ -76,7 +76,7 @@ class Scope:
         """Returned values that the function does not define."""
         for index, value in enumerate(self.function.results):
             if value not in self.defined:
-                yield self._undefined(value, f"the returned value, {_name(value)},", ("return", index))
+                yield self._undefined(value, f"the returned value, {value_name(value)},", ("return", index))
 
     def _wrong_result(self, op: Operation, index: int) -> Iterator[Finding]:
         value, at = op.results[index], ("result", index)
@@ -87,7 +87,7 @@ class Scope:
         if value.producer is op:
             maker = f"result {value.index}"
         yield Finding(
-            f"{op.name}: {_name(value)} does not know which operation makes it",
+            f"{op.name}: {value_name(value)} does not know which operation makes it",
             at=at,
             expected=f"a value that says it is result {index} of this operation",
             found=f"one that says it is {maker}" + (f" ({value.producer.name})" if value.producer else ""),
@@ -96,9 +96,12 @@ class Scope:
 
     def _define(self, value: Value, at: Part) -> Iterator[Finding]:
         if value in self.defined:
-            yield Finding(f"{_name(value)} is defined twice", at=at, found="the same value in two places")
+            yield Finding(f"{value_name(value)} is defined twice", at=at, found="the same value in two places")
         elif value.name in self.names:
-            yield Finding(f"the name {_name(value)} is taken by an earlier value of @{self.function.name}", at=at)
+            yield Finding(
+                f"the name {value_name(value)} is taken by an earlier value of {function_name(self.function.name)}",
+                at=at,
+            )
         self.defined.add(value)
         if value.name is not None:
             self.names.add(value.name)
@@ -112,13 +115,9 @@ class Scope:
             return Finding(
                 f"{what} belongs to another function",
                 at=at,
-                expected=f"a value of @{self.function.name}",
-                found=f"a value of @{owner.name}",
+                expected=f"a value of {function_name(self.function.name)}",
+                found=f"a value of {function_name(owner.name)}",
                 hint="hand it over as a parameter",
             )
         maker = "" if value.producer is None else f", made by an operation ({value.producer.name})"
         return Finding(f"{what} is defined nowhere", at=at, found=f"a value of no function{maker}")
-
-
-def _name(value: Value) -> str:
-    return f"%{value.name}" if value.name is not None else "a value without a name"

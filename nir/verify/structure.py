@@ -14,7 +14,17 @@ import numpy as np
 
 from nir.errors import suggestion
 from nir.ir import LANGUAGE_VERSION, ElementType, Function, Module, Operation, TensorType, Value
-from nir.verify.findings import Finding, count, operand_name, result_name, type_text, value_text
+from nir.verify.findings import (
+    Finding,
+    Part,
+    count,
+    function_name,
+    operand_name,
+    result_name,
+    type_text,
+    value_name,
+    value_text,
+)
 
 
 def module_findings(module: Module) -> Iterator[Finding]:
@@ -27,7 +37,9 @@ def module_findings(module: Module) -> Iterator[Finding]:
         )
     for key, function in module.functions.items():
         if key != function.name:
-            yield Finding(f"the module lists function @{function.name} under another name", found=f"@{key}")
+            yield Finding(
+                f"the module lists function {function_name(function.name)} under another name", found=function_name(key)
+            )
 
 
 def _dotted(version: tuple[int, int]) -> str:
@@ -40,21 +52,25 @@ def function_findings(function: Function) -> Iterator[Finding]:
         yield Finding("a function has no name", found=repr(function.name))
     for index, parameter in enumerate(function.parameters):
         if not isinstance(parameter, Value):
-            yield Finding(f"parameter {index} of @{function.name} is not a value", found=repr(parameter))
+            yield Finding(f"parameter {index} of {function_name(function.name)} is not a value", found=repr(parameter))
             continue
         if parameter.producer is not None:
             yield Finding(
-                f"parameter {_name(parameter)} is the result of an operation ({parameter.producer.name})",
+                f"parameter {value_name(parameter)} is the result of an operation ({parameter.producer.name})",
                 at=("parameter", index),
             )
         elif parameter.index != index:
             yield Finding(
-                f"parameter {_name(parameter)} says that it is number {parameter.index}, but it is number {index}",
+                f"parameter {value_name(parameter)} says that it is number {parameter.index}, but it is number {index}",
                 at=("parameter", index),
             )
-        yield from dimension_findings(parameter.type, f"parameter {_name(parameter)}", ("parameter", index))
+        yield from dimension_findings(
+            parameter.type, f"parameter {value_name(parameter)}", ("parameter", index, "type")
+        )
     for index, type in enumerate(function.declared_result_types or ()):
-        yield from dimension_findings(type, f"result {index} of @{function.name}", ("result_type", index))
+        yield from dimension_findings(
+            type, f"result {index} of {function_name(function.name)}", ("result", index, "type")
+        )
 
 
 def return_findings(function: Function) -> Iterator[Finding]:
@@ -62,16 +78,16 @@ def return_findings(function: Function) -> Iterator[Finding]:
     declared = function.result_types
     if len(declared) != len(function.results):
         yield Finding(
-            f"@{function.name} returns {count(len(function.results), 'value')}",
+            f"{function_name(function.name)} returns {count(len(function.results), 'value')}",
             at="return",
             expected=count(len(declared), "value") + ", as its signature says",
-            found=", ".join(map(_name, function.results)) or None,
+            found=", ".join(map(value_name, function.results)) or None,
         )
         return
     for index, (type, value) in enumerate(zip(declared, function.results, strict=True)):
         if not fits(value.type, type):
             yield Finding(
-                f"@{function.name} returns {_name(value)} of another type than its signature says",
+                f"{function_name(function.name)} returns {value_name(value)} of another type than its signature says",
                 at=("return", index),
                 expected=type_text(type),
                 found=type_text(value.type),
@@ -217,7 +233,7 @@ def _result_findings(op: Operation) -> Iterator[Finding]:
         )
 
 
-def dimension_findings(type: TensorType, what: str, at: tuple[str, int | str]) -> Iterator[Finding]:
+def dimension_findings(type: TensorType, what: str, at: Part) -> Iterator[Finding]:
     """A type that is none, or that has dimensions which are no sizes (from Python only; text cannot say that)."""
     if not isinstance(type, TensorType) or not isinstance(type.element, ElementType):
         yield Finding(f"{what} has no tensor type", at=at, found=repr(type))
@@ -227,7 +243,3 @@ def dimension_findings(type: TensorType, what: str, at: tuple[str, int | str]) -
             yield Finding(
                 f"{what} has a dimension that is no size", at=at, expected="an integer >= 0", found=repr(dimension)
             )
-
-
-def _name(value: Value) -> str:
-    return f"%{value.name}" if value.name is not None else "without a name"
