@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import struct
 from typing import Any
 
@@ -310,46 +309,3 @@ class JsonGraph:
             if not (extent is None or (type(extent) is int and 0 <= extent < 2**62)):
                 raise self.fail(f"node {index} has an impossible shape", found=repr(shape)[:60])
         return TensorType(shape, dtype)
-
-
-def read_json(text: str, name: str, span_at: Any = None) -> Any:
-    """`text` as JSON. Raises ParseError; `span_at` turns an offset in `text` into a span."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        span = span_at(error.pos) if span_at is not None else None
-        where = "" if span is not None else f"{name}, line {error.lineno}, column {error.colno}: "
-        raise ParseError(f"{where}this JSON is broken: {error.msg}", span) from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise ParseError(f"{name}: this JSON cannot be read: {type(error).__name__}") from None
-
-
-class MetadataTable:
-    """What `meta[key][index]` in a text refers to."""
-
-    def __init__(self, graph: JsonGraph) -> None:
-        self.graph = graph
-        self._lists = {key: graph.items(value) for key, value in graph.entries(graph.root) if isinstance(key, str)}
-        self._constants: dict[int, Constant] = {}
-
-    def _node(self, key: str, index: int, span: Span) -> int:
-        entries = self._lists.get(key, [])
-        if index >= len(entries):
-            raise ParseError(
-                f"the metadata has no meta[{key}][{index}]", span, found=f"{len(entries)} entries under '{key}'"
-            )
-        return entries[index]
-
-    def constant(self, key: str, index: int, span: Span) -> Constant | None:
-        """The constant that is referred to, one object however often; None when it is something else."""
-        node = self._node(key, index, span)
-        if self.graph.type_key(node) != "relay.Constant":
-            return None
-        if node not in self._constants:
-            self._constants[node] = self.graph.constant(node)
-            self._constants[node].span = span
-        return self._constants[node]
-
-    def value(self, key: str, index: int, span: Span) -> Any:
-        """The plain value or attributes that are referred to."""
-        return self.graph.value(self._node(key, index, span))

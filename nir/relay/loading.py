@@ -11,8 +11,8 @@ from typing import Any
 
 from nir.errors import ParseError
 from nir.relay.infer import infer_types
-from nir.relay.json_graph import read_json
 from nir.relay.json_module import module_from_json
+from nir.relay.metadata import read_json
 from nir.relay.module import Module
 from nir.relay.params import load_params
 from nir.relay.text import parse

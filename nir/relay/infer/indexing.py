@@ -53,10 +53,7 @@ def _strided(site: CallSite, extent: int, begin: int, end: int, stride: int) -> 
     """The extent of a slice as Python takes it."""
     if stride == 0:
         raise site.error("a stride is 0")
-    lowest, highest = (0, extent) if stride > 0 else (-1, extent - 1)
-    start = min(max(begin + extent if begin < 0 else begin, lowest), highest)
-    stop = min(max(end + extent if end < 0 else end, lowest), highest)
-    return len(range(start, stop, stride))
+    return len(range(*slice(begin, end, stride).indices(extent)))
 
 
 def _slice_like(site: CallSite) -> Type:

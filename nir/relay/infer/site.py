@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from nir.errors import ConvertError
-from nir.relay.ast import Call
+from nir.relay.expr import Call
 from nir.relay.types import Dimension, TensorType, TupleType, Type
 
 Shape: TypeAlias = "tuple[Dimension, ...]"

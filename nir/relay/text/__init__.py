@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 from nir.errors import suggestion
-from nir.relay.ast import Expr, Function, Module, Var
-from nir.relay.json_graph import JsonGraph, MetadataTable, read_json
+from nir.relay.expr import Expr, Function, Let, Var
+from nir.relay.json_graph import JsonGraph
+from nir.relay.metadata import MetadataTable, read_json
+from nir.relay.module import Module
 from nir.relay.text.blocks import Blocks, open_function
 from nir.relay.text.expressions import ExpressionReader
 from nir.relay.text.scanner import Scanner
@@ -102,6 +104,6 @@ def _as_function(expr: Expr) -> Function:
             bound.update(node.params)
         elif isinstance(node, Var):
             mentioned.append(node)
-        elif hasattr(node, "var"):
+        elif isinstance(node, Let):
             bound.add(node.var)
     return Function([variable for variable in mentioned if variable not in bound], expr, span=expr.span)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nir.relay.ast import Attributes, Expr, Function, If, Let, Var
+from nir.relay.expr import Attributes, Expr, Function, If, Let, Var
 from nir.relay.text.expressions import ExpressionReader
 from nir.relay.text.types import parse_type
 from nir.relay.types import Type

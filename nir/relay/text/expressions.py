@@ -15,7 +15,7 @@ import numpy as np
 
 from nir.errors import ParseError, suggestion
 from nir.relay import schema
-from nir.relay.ast import (
+from nir.relay.expr import (
     Attributes,
     Call,
     Constant,
@@ -26,8 +26,9 @@ from nir.relay.ast import (
     Tuple,
     TupleGetItem,
 )
-from nir.relay.json_graph import MetadataTable
+from nir.relay.metadata import MetadataTable
 from nir.relay.text import literals
+from nir.relay.text.frames import CallFrame, InfixFrame, ParenthesisFrame
 from nir.relay.text.scanner import Scanner, unescape
 from nir.relay.text.scope import Scope
 from nir.relay.text.types import parse_commented_type
@@ -357,86 +358,6 @@ class ExpressionReader:
             return callee.span
 
         return place
-
-
-class ParenthesisFrame:
-    """`(a)` or `(a, b)`, behind the opening parenthesis."""
-
-    __slots__ = ("fields", "start")
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.fields: list[Expr] = []
-
-    def resume(self, reader: ExpressionReader, value: Expr) -> Expr | None:
-        scanner = reader.scanner
-        if scanner.accept(","):
-            self.fields.append(value)
-            if not scanner.accept(")"):
-                return None
-        elif not scanner.accept(")"):
-            raise scanner.error_here("the parenthesis is not closed", expected="',' or ')'")
-        elif not self.fields:
-            reader.frames.pop()
-            return value
-        else:
-            self.fields.append(value)
-        reader.frames.pop()
-        return Tuple(self.fields, scanner.span(self.start))
-
-
-class CallFrame:
-    """A call, behind the opening parenthesis."""
-
-    __slots__ = ("arguments", "callee", "start")
-
-    def __init__(self, start: int, callee: Expr) -> None:
-        self.start = start
-        self.callee = callee
-        self.arguments: list[Expr] = []
-
-    @staticmethod
-    def open(reader: ExpressionReader, start: int, callee: Expr) -> Call | None:
-        """The call itself if it has no arguments, else None, and its frame is on the stack."""
-        frame = CallFrame(start, callee)
-        if reader.scanner.peek() == ")" or reader.attributes_come():
-            return frame.finish(reader)
-        reader.frames.append(frame)
-        return None
-
-    def resume(self, reader: ExpressionReader, value: Expr) -> Expr | None:
-        self.arguments.append(value)
-        scanner = reader.scanner
-        if scanner.accept(","):
-            if not reader.attributes_come():
-                return None
-        elif scanner.peek() != ")":
-            raise scanner.error_here("the call is not closed", expected="',' or ')'")
-        reader.frames.pop()
-        return self.finish(reader)
-
-    def finish(self, reader: ExpressionReader) -> Call:
-        """The call, once all its arguments are read."""
-        written: Attributes = {}
-        places: dict[str, int] = {}
-        if reader.scanner.peek() != ")":
-            written, places = reader.attributes()
-        return reader.call(self.start, self.callee, self.arguments, written, places)
-
-
-class InfixFrame:
-    """The left side of an infix operator, and the operator."""
-
-    __slots__ = ("binding", "left", "op", "start")
-
-    def __init__(self, start: int, left: Expr, op: Op, binding: int) -> None:
-        self.start = start
-        self.left = left
-        self.op = op
-        self.binding = binding
-
-    def resume(self, reader: ExpressionReader, value: Expr) -> Expr | None:
-        raise AssertionError("infix operators are combined before a value is handed on")
 
 
 def _annotation(content: str) -> tuple[Type | None, str | None]:

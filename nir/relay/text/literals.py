@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nir.relay.ast import Attributes, Constant
-from nir.relay.json_graph import MetadataTable
+from nir.relay.expr import Attributes, Constant
+from nir.relay.metadata import MetadataTable
 from nir.relay.text.scanner import Scanner
 
 NUMBER = re.compile(

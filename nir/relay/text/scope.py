@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nir.errors import suggestion
-from nir.relay.ast import Expr
+from nir.relay.expr import Expr
 
 
 class Scope:
