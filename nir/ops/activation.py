@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from nir.ir import Operation, QuantisationRule, Shape, Trait, Value, operand, result
+from nir.ir import Operation, QuantisationRule, Shape, Trait, Value, attribute, operand, result
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.common import Activation
-from nir.ops.families import ArithmeticOperation, activation_bounds
+from nir.ops.families import ArithmeticOperation, stored_range
+from nir.ops.profiles import Array, Profile
+from nir.ops.quantised_arithmetic import leaky_relu
+from nir.ops.unary_function import RealFunction
 
 
 class Clamp(ArithmeticOperation):
@@ -26,10 +29,8 @@ class Clamp(ArithmeticOperation):
     def infer_shapes(self) -> Sequence[Shape]:
         return [self.input.shape]
 
-    def reference(self, profile: Any, input: np.ndarray) -> np.ndarray:
-        low, high = activation_bounds(self.activation, self.input.type)
-        if high is None:
-            return np.maximum(input, input.dtype.type(low))
+    def reference(self, profile: Profile, input: Array) -> Array:
+        low, high = stored_range(self.activation, self.input.type)
         return np.clip(input, input.dtype.type(low), input.dtype.type(high))
 
 
@@ -72,4 +73,100 @@ class Relu6(Clamp, name="relu6", traits={Trait.ELEMENTWISE}, nnapi=21):
     activation = Activation.RELU6
 
 
-OPERATORS: tuple[type[Operation], ...] = (Relu, Relu1, Relu6)
+class Logistic(RealFunction, name="logistic", traits={Trait.ELEMENTWISE}, nnapi=14):
+    """1 / (1 + exp(-x)), the sigmoid.
+
+    func @example(%x: tensor<4xu8, scale=0.125, zero_point=128>) -> tensor<4xu8, scale=0.00390625, zero_point=0> {
+      %0 = logistic(%x) : tensor<4xu8, scale=0.00390625, zero_point=0>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    output: Value = result("one element per operand element", quantisation=QuantisationRule.UNIT_256_BY_DEFAULT)
+
+    def function(self, values: Array) -> Array:
+        result = np.exp(np.negative(values))
+        result += 1
+        return np.reciprocal(result, out=result)
+
+
+class Tanh(RealFunction, name="tanh", traits={Trait.ELEMENTWISE}, nnapi=28):
+    """Hyperbolic tangent.
+
+    func @example(%x: tensor<4xi8, scale=0.125, zero_point=0>) -> tensor<4xi8, scale=0.0078125, zero_point=0> {
+      %0 = tanh(%x) : tensor<4xi8, scale=0.0078125, zero_point=0>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    output: Value = result("one element per operand element", quantisation=QuantisationRule.UNIT_128_BY_DEFAULT)
+
+    def function(self, values: Array) -> Array:
+        return np.tanh(values)
+
+
+class Elu(RealFunction, name="elu", traits={Trait.ELEMENTWISE}, nnapi=98):
+    """x from 0 on, alpha * (exp(x) - 1) below.
+
+    func @example(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = elu(%x) {alpha = 0.5} : tensor<4xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    alpha: float = attribute("minus the limit at -inf", default=1.0)
+
+    def function(self, values: Array) -> Array:
+        return np.where(values >= 0, values, np.float32(self.alpha) * np.expm1(values))
+
+
+class HardSwish(RealFunction, name="hard_swish", traits={Trait.ELEMENTWISE}, nnapi=99):
+    """x * clamp(x + 3, 0, 6) / 6.
+
+    func @example(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = hard_swish(%x) : tensor<4xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    def function(self, values: Array) -> Array:
+        result = values + np.float32(3)
+        np.clip(result, np.float32(0), np.float32(6), out=result)
+        result *= values
+        result /= np.float32(6)
+        return result
+
+
+class LeakyRelu(RealFunction, name="leaky_relu", traits={Trait.ELEMENTWISE}):
+    """x from 0 on, alpha * x below. NNAPI has it as prelu with a constant alpha.
+
+    func @example(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = leaky_relu(%x) {alpha = 0.1} : tensor<4xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    alpha: float = attribute("slope below 0", default=0.01)
+
+    def function(self, values: Array) -> Array:
+        return np.where(values >= 0, values, np.float32(self.alpha) * values)
+
+    def quantised(self, profile: Profile, input: Array) -> Array:
+        source, target = self.input.type, self.output.type
+        if source.element.bits != 8:
+            return leaky_relu(profile, input, source, target, self.alpha)
+        bytes_in_order = np.arange(256, dtype=np.uint8).view(input.dtype)
+        return leaky_relu(profile, bytes_in_order, source, target, self.alpha).take(input.view(np.uint8))
+
+
+OPERATORS: tuple[type[Operation], ...] = (Relu, Relu1, Relu6, Logistic, Tanh, Elu, HardSwish, LeakyRelu)

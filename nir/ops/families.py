@@ -1,17 +1,18 @@
 """Base classes that operator families share: rules about quantisation, and the way through float32.
 
-They define no operator. Integer arithmetic of the profiles is in profiles.py and fixed_point.py.
+They define no operator. How real values become integers is in profiles.py.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from nir.ir import Operation, TensorType, constraint
+from nir.ir import Operation, TensorType, Value, constraint
 from nir.ops.common import Activation
+from nir.ops.profiles import ACTIVATION_RANGES, Array, Profile, activation_bounds
 
 
 def is_quantised(type: TensorType) -> bool:
@@ -26,83 +27,54 @@ class PerTensorOperation(Operation):
 
     @constraint("Q1: operands and results are quantised per tensor or not at all")
     def quantised_per_tensor(self) -> bool:
-        values = [value for value in (*self.operands, *self.results) if value is not None]
-        return all(v.type.quantisation is None or not v.type.quantisation.is_per_channel for v in values)
+        return all(v.type.quantisation is None or not v.type.quantisation.is_per_channel for v in self.values())
+
+    def values(self) -> list[Value]:
+        """Operands that are there, then results."""
+        return [value for value in (*self.operands, *self.results) if value is not None]
 
 
 class ArithmeticOperation(PerTensorOperation):
-    """Base of operators that compute with real values: all tensors of one element type are quantised, or none is."""
+    """Base of operators that compute with real values: integers are all quantised, or all raw."""
 
     __slots__ = ()
 
     @constraint("Q2: operands and results of the same element type are all quantised or all raw")
     def quantised_together(self) -> bool:
-        values = [value for value in (*self.operands, *self.results) if value is not None]
+        values = self.values()
         first = values[0].type
         return all(is_quantised(v.type) == is_quantised(first) for v in values if v.element is first.element)
 
-    def through_float(self, profile: Any, function: Callable[..., np.ndarray], *operands: np.ndarray) -> np.ndarray:
+    def through_float(self, profile: Profile, function: Callable[..., Array], *operands: Array) -> Array:
         """`function` on float32 arrays: float16 is widened and rounded once at the end, stored integers go
-        through the real values they stand for.
+        through the real values they stand for. Trailing operands may be missing.
         """
-        real = [
-            to_float(profile, array, value.type)
-            for array, value in zip(operands, self.operands, strict=False)
-            if value is not None
-        ]
-        return from_float(profile, function(*real), self.results[0].type)
+        values = [value for value in self.operands if value is not None]
+        real = [profile.dequantise(array, v.type) for array, v in zip(operands, values, strict=False)]
+        return profile.quantise(function(*real), self.results[0].type)
 
 
-def to_float(profile: Any, array: np.ndarray, type: TensorType) -> np.ndarray:
-    """Stored elements as float32 real values; float32 itself is handed through without a copy."""
-    if is_quantised(type):
-        return profile.dequantise(array, type)
-    return array.astype(np.float32, copy=False)
+def requantise(profile: Profile, array: Array, source: TensorType, target: TensorType) -> Array:
+    """Stored elements of `source` as those of `target` (one element type) by way of real values in float32.
 
-
-def from_float(profile: Any, real: np.ndarray, type: TensorType) -> np.ndarray:
-    """Float32 real values as stored elements of `type`."""
-    if is_quantised(type):
-        return profile.quantise(real, type)
-    with np.errstate(over="ignore"):
-        return real.astype(type.element.numpy, copy=False)
-
-
-_REAL_BOUNDS = {
-    Activation.RELU: (0.0, None),
-    Activation.RELU1: (-1.0, 1.0),
-    Activation.RELU6: (0.0, 6.0),
-}
-
-
-def activation_bounds(activation: Activation, type: TensorType) -> tuple[float | int | None, float | int | None]:
-    """Smallest and largest stored element that `activation` lets through, None where there is no bound.
-
-    Quantised: zero_point + round(bound / scale), halves away from zero, within the storage range (TFLite's rule).
+    The same array where the parameters are equal or there are none.
     """
-    if activation is Activation.NONE:
-        return None, None
-    low, high = _REAL_BOUNDS[activation]
-    if not type.element.is_integer:
-        return low, high
-    return _stored_bound(low, type), _stored_bound(high, type)
+    if source.quantisation == target.quantisation or not is_quantised(target):
+        return array
+    return profile.quantise(profile.dequantise(array, source), target)
 
 
-def _stored_bound(bound: float | None, type: TensorType) -> int | None:
-    if bound is None:
-        return None
-    if type.quantisation is None:
-        return max(int(bound), type.element.minimum)
-    steps = np.float32(bound) / np.float32(type.quantisation.scale)
-    stored = type.quantisation.zero_point + float(np.copysign(np.floor(np.abs(np.float64(steps)) + 0.5), steps))
-    return int(min(max(stored, type.element.minimum), type.element.maximum))
-
-
-def activate(array: np.ndarray, activation: Activation, type: TensorType) -> np.ndarray:
+def clamp(array: Array, activation: Activation, type: TensorType) -> Array:
     """Applies `activation` to stored elements of `type`, in place: the array must be fresh."""
-    low, high = activation_bounds(activation, type)
-    if low is not None and (low != type.element.minimum if type.element.is_integer else True):
-        np.maximum(array, array.dtype.type(low), out=array)
-    if high is not None:
+    if activation is Activation.NONE:
+        return array
+    low, high = stored_range(activation, type)
+    np.maximum(array, array.dtype.type(low), out=array)
+    if math.isfinite(ACTIVATION_RANGES[activation][1]):
         np.minimum(array, array.dtype.type(high), out=array)
     return array
+
+
+def stored_range(activation: Activation, type: TensorType) -> tuple[float, float]:
+    """Smallest and largest stored element of `type` that `activation` lets through."""
+    return activation_bounds(type, activation) if type.element.is_integer else ACTIVATION_RANGES[activation]

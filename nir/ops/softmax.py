@@ -1,7 +1,89 @@
-"""Softmax and normalisations."""
+"""Softmax and its logarithm."""
 
 from __future__ import annotations
 
-from nir.ir import Operation
+from collections.abc import Sequence
 
-OPERATORS: tuple[type[Operation], ...] = ()
+import numpy as np
+
+from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
+from nir.ir.types import FLOATS, INTEGERS
+from nir.ops.axes import normal_axis
+from nir.ops.families import ArithmeticOperation, is_quantised
+from nir.ops.profiles import Array, Profile
+
+
+class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
+    """exp(beta * x) along one dimension, divided by its sum.
+
+    func @example(%x: tensor<2x3xi8, scale=0.5, zero_point=0>) -> tensor<2x3xi8, scale=0.00390625, zero_point=-128> {
+      %0 = softmax(%x) : tensor<2x3xi8, scale=0.00390625, zero_point=-128>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    input: Value = operand("any shape but a scalar", FLOATS | INTEGERS)
+    beta: float = attribute("factor of the exponent", default=1.0)
+    axis: int = attribute("the dimension; negative counts from the end", default=-1)
+    output: Value = result("positive numbers that sum to 1", quantisation=QuantisationRule.UNIT_256_BY_DEFAULT)
+
+    @constraint("C1: integers are quantised", at="input")
+    def integers_quantised(self) -> bool:
+        return not self.input.element.is_integer or is_quantised(self.input.type)
+
+    def infer_shapes(self) -> Sequence[Shape]:
+        normal_axis(self.axis, len(self.input.shape))
+        return [self.input.shape]
+
+    def reference(self, profile: Profile, input: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return self.through_float(profile, self._softmax, input)
+
+    def _softmax(self, real: Array) -> Array:
+        result = real - _maximum(real, self.axis)
+        if self.beta != 1:
+            result *= np.float32(self.beta)
+        np.exp(result, out=result)
+        result /= result.sum(axis=self.axis, keepdims=True)
+        return result
+
+
+class LogSoftmax(ArithmeticOperation, name="log_softmax", nnapi=64):
+    """Logarithm of the softmax: beta * x minus the logarithm of the sum of exp(beta * x) along one dimension.
+
+    func @example(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+      %0 = log_softmax(%x) : tensor<2x3xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    input: Value = operand("any shape but a scalar", FLOATS)
+    beta: float = attribute("factor of the exponent", default=1.0)
+    axis: int = attribute("the dimension; negative counts from the end", default=-1)
+    output: Value = result("numbers up to 0")
+
+    def infer_shapes(self) -> Sequence[Shape]:
+        normal_axis(self.axis, len(self.input.shape))
+        return [self.input.shape]
+
+    def reference(self, profile: Profile, input: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return self.through_float(profile, self._log_softmax, input)
+
+    def _log_softmax(self, real: Array) -> Array:
+        result = real - _maximum(real, self.axis)
+        result *= np.float32(self.beta)
+        result -= np.log(np.exp(result).sum(axis=self.axis, keepdims=True))
+        return result
+
+
+def _maximum(real: Array, axis: int) -> Array:
+    """Largest element along `axis`; an empty dimension is no error."""
+    return real.max(axis=axis, keepdims=True, initial=-np.inf)
+
+
+OPERATORS: tuple[type[Operation], ...] = (Softmax, LogSoftmax)

@@ -1,0 +1,124 @@
+"""Normalisations: by length, by neighbouring channels, by mean and variance of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
+from nir.ir.types import FLOATS, INTEGERS
+from nir.ops.axes import normal_axis
+from nir.ops.common import Layout
+from nir.ops.families import ArithmeticOperation, is_quantised
+from nir.ops.profiles import Array, Profile
+
+
+class Normalisation(ArithmeticOperation):
+    """Base of normalisations: computed in float32, of the operand's shape."""
+
+    __slots__ = ()
+
+    def infer_shapes(self) -> Sequence[Shape]:
+        return [self.operands[0].shape if self.operands and self.operands[0] is not None else ()]
+
+    def normalise(self, real: Array) -> Array:
+        """The result for float32 values."""
+        raise NotImplementedError(self.name)
+
+    def reference(self, profile: Profile, input: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return self.through_float(profile, self.normalise, input)
+
+
+class L2Normalization(Normalisation, name="l2_normalization", nnapi=11):
+    """x divided by the length of the vectors along one dimension, which counts as 1e-6 at least.
+
+    func @example(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+      %0 = l2_normalization(%x) : tensor<2x3xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    input: Value = operand("any shape but a scalar", FLOATS | INTEGERS)
+    axis: int = attribute("the dimension; negative counts from the end", default=-1)
+    output: Value = result("vectors of length 1 or 0", quantisation=QuantisationRule.UNIT_128_BY_DEFAULT)
+
+    @constraint("C1: integers are quantised", at="input")
+    def integers_quantised(self) -> bool:
+        return not self.input.element.is_integer or is_quantised(self.input.type)
+
+    def infer_shapes(self) -> Sequence[Shape]:
+        normal_axis(self.axis, len(self.input.shape))
+        return [self.input.shape]
+
+    def normalise(self, real: Array) -> Array:
+        length = np.sqrt(np.square(real).sum(axis=self.axis, keepdims=True))
+        return real / np.maximum(length, np.float32(1e-6))
+
+
+class LocalResponseNormalization(Normalisation, name="local_response_normalization", nnapi=13):
+    """x / (bias + alpha * s)^beta, where s is the sum of the squares of x and its neighbours along one dimension.
+
+    func @example(%x: tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32> {
+      %0 = local_response_normalization(%x) {alpha = 0.0001, beta = 0.75, bias = 1.0, radius = 2}
+          : tensor<1x4x4x8xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    input: Value = operand("any shape but a scalar", FLOATS)
+    radius: int = attribute("neighbours on each side", minimum=0)
+    bias: float = attribute("added to the sum")
+    alpha: float = attribute("factor of the sum; it is not divided by the number of neighbours")
+    beta: float = attribute("exponent")
+    axis: int = attribute("the dimension; negative counts from the end", default=-1)
+    output: Value = result("the normalised tensor")
+
+    def infer_shapes(self) -> Sequence[Shape]:
+        normal_axis(self.axis, len(self.input.shape))
+        return [self.input.shape]
+
+    def normalise(self, real: Array) -> Array:
+        squares = np.moveaxis(np.square(real, dtype=np.float64), self.axis, -1)
+        size = squares.shape[-1]
+        # Sums of windows are differences of running sums.
+        running = np.concatenate([np.zeros((*squares.shape[:-1], 1)), np.cumsum(squares, axis=-1)], axis=-1)
+        places = np.arange(size)
+        last, first = np.minimum(places + self.radius + 1, size), np.maximum(places - self.radius, 0)
+        sums = np.moveaxis(running[..., last] - running[..., first], -1, self.axis).astype(np.float32)
+        return real / np.power(np.float32(self.bias) + np.float32(self.alpha) * sums, np.float32(self.beta))
+
+
+class InstanceNormalization(Normalisation, name="instance_normalization", nnapi=57):
+    """(x - mean) * gamma / sqrt(variance + epsilon) + beta, mean and variance taken over each channel of each image.
+
+    func @example(%x: tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32> {
+      %0 = instance_normalization(%x) {beta = 0.5, gamma = 2.0} : tensor<1x4x4x3xf32>
+      return %0
+    }
+    """
+
+    __slots__ = ()
+
+    input: Value = operand("images", FLOATS, rank=4)
+    gamma: float = attribute("factor", default=1.0)
+    beta: float = attribute("summand", default=0.0)
+    epsilon: float = attribute("added to the variance, so that it is not 0", default=1e-5)
+    layout: Layout = attribute("order of the dimensions of operand and result", default=Layout.NHWC)
+    output: Value = result("the normalised images")
+
+    def normalise(self, real: Array) -> Array:
+        axes = (1, 2) if self.layout is Layout.NHWC else (2, 3)
+        centred = real - real.mean(axis=axes, keepdims=True, dtype=np.float64).astype(np.float32)
+        variance = np.square(centred).mean(axis=axes, keepdims=True, dtype=np.float64)
+        centred *= (np.float32(self.gamma) / np.sqrt(variance + np.float32(self.epsilon))).astype(np.float32)
+        centred += np.float32(self.beta)
+        return centred
+
+
+OPERATORS: tuple[type[Operation], ...] = (L2Normalization, LocalResponseNormalization, InstanceNormalization)

@@ -1,0 +1,248 @@
+"""Sums, products and slopes of quantised tensors: the integer arithmetic of each numeric profile.
+
+Two eight-bit operands have 65,536 different results. For larger tensors these are worked out once for all pairs
+and then looked up, which is exact whatever the profile does.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from nir.ir import ElementType, Quantisation, TensorType
+from nir.ops.common import Rounding
+from nir.ops.fixed_point import multiply_double_rounding, multiply_rounding_upward, quantised_multiplier
+from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
+
+Rule = Callable[..., Array]
+
+_BYTES = np.arange(256, dtype=np.uint8)
+_TABLE_FROM = 2**13
+"""Elements from which a table of all pairs pays."""
+
+
+def add(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+    sign: int = 1,
+) -> Array:
+    """left + right, or left - right where `sign` is -1, on broadcast stored elements."""
+    return _by_pairs(_sum_rule(profile), profile, left, right, left_type, right_type, target, (rounding, sign))
+
+
+def multiply(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+) -> Array:
+    """left * right on broadcast stored elements."""
+    return _by_pairs(_product, profile, left, right, left_type, right_type, target, (rounding,))
+
+
+def prelu(
+    profile: Profile, left: Array, right: Array, left_type: TensorType, right_type: TensorType, target: TensorType
+) -> Array:
+    """left from 0 on, left * right below, on broadcast stored elements."""
+    return _by_pairs(_slope, profile, left, right, left_type, right_type, target, ())
+
+
+def _by_pairs(
+    rule: Rule,
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    arguments: tuple[Rounding | int, ...],
+) -> Array:
+    """`rule` of two arrays, by a table where that is quicker."""
+    types = left_type.with_shape(()), right_type.with_shape(()), target.with_shape(())
+    if left_type.element.bits != 8 or right_type.element.bits != 8 or max(left.size, right.size) < _TABLE_FROM:
+        return rule(profile, left, right, *types, *arguments)
+    pairs = left.view(np.uint8).astype(np.uint16) << 8 | right.view(np.uint8)
+    return _pair_table(rule, profile, *types, arguments).take(pairs)
+
+
+@functools.lru_cache(maxsize=64)
+def _pair_table(
+    rule: Rule,
+    profile: Profile,
+    left: TensorType,
+    right: TensorType,
+    target: TensorType,
+    arguments: tuple[Rounding | int, ...],
+) -> Array:
+    """Results for all pairs of stored bytes, at 256 * left + right (64 KB)."""
+    columns = _BYTES.view(left.element.numpy)[:, np.newaxis]
+    return rule(profile, columns, _BYTES.view(right.element.numpy), left, right, target, *arguments).ravel()
+
+
+# --- sums ---
+
+
+def _sum_rule(profile: Profile) -> Rule:
+    if isinstance(profile, XnnpackProfile):
+        return _sum_xnnpack
+    return _sum_tflite if isinstance(profile, TfliteProfile) else _sum_of_rescaled
+
+
+def _sum_tflite(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+    sign: int,
+) -> Array:
+    """TFLite's kernel: both sides shifted left by 20 bits (15 where stored in 16) and multiplied by scale / twice
+    the larger scale; their sum multiplied by that / output scale. Each product is a double-rounding Q31 one.
+    """
+    if target.element.bits == 32:
+        return _sum_of_rescaled(profile, left, right, left_type, right_type, target, rounding, sign)
+    shift = 20 if target.element.bits == 8 else 15
+    left_scale, right_scale, scale = _scales(left_type, right_type, target)
+    twice = 2 * max(left_scale, right_scale)
+    sides = [
+        multiply_double_rounding(_centred(array, type) << shift, *quantised_multiplier(own / twice))
+        for array, type, own in ((left, left_type, left_scale), (right, right_type, right_scale))
+    ]
+    total = sides[0] + sign * sides[1]
+    return _saturated(multiply_double_rounding(total, *quantised_multiplier(twice / (scale * 2**shift))), target)
+
+
+def _sum_xnnpack(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+    sign: int,
+) -> Array:
+    """XNNPACK's kernel: one fixed-point sum with multipliers of 20 to 21 bits, then a shift rounding halves up.
+
+    It takes ratios of scales in [2^-10, 2^8); for others LiteRT falls back on TFLite's kernel.
+    """
+    left_scale, right_scale, scale = map(np.float32, _scales(left_type, right_type, target))
+    ratios = float(left_scale / scale), float(right_scale / scale)
+    if target.element.bits != 8 or not all(2**-10 <= ratio < 2**8 for ratio in ratios):
+        return _sum_tflite(profile, left, right, left_type, right_type, target, rounding, sign)
+    shift = 20 - (math.frexp(max(ratios))[1] - 1)
+    left_factor, right_factor = (round(math.ldexp(ratio, shift)) for ratio in ratios)
+    total = _centred(left, left_type) * left_factor + _centred(right, right_type) * (sign * right_factor)
+    return _saturated((total + (1 << (shift - 1))) >> shift, target)
+
+
+def _sum_of_rescaled(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+    sign: int,
+) -> Array:
+    """Relay's qnn.add and qnn.subtract: each side requantised to the result's parameters in int32, then summed."""
+    wide = target.with_element(ElementType.I32)
+    zero_point = _parameters(target).zero_point
+    sides = [
+        array.astype(np.int64)
+        if type.quantisation == target.quantisation
+        else profile.rescale(array, _parameters(type), wide, rounding=rounding).astype(np.int64)
+        for array, type in ((left, left_type), (right, right_type))
+    ]
+    steps = (sides[0] - zero_point) + sign * (sides[1] - zero_point)
+    return _saturated(steps, target)
+
+
+# --- products ---
+
+
+def _product(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+) -> Array:
+    """The integer product, rescaled once; TFLite and Relay both take the product of the scales in float32."""
+    source = Quantisation.per_tensor(float(_float32_scale(left_type) * _float32_scale(right_type)))
+    product = _centred(left, left_type) * _centred(right, right_type)
+    return profile.rescale(product, source, target, rounding=rounding)
+
+
+def _slope(
+    profile: Profile, left: Array, right: Array, left_type: TensorType, right_type: TensorType, target: TensorType
+) -> Array:
+    product = _product(profile, left, right, left_type, right_type, target, Rounding.UPWARD)
+    kept = profile.rescale(left, _parameters(left_type), target)
+    return np.where(left >= _parameters(left_type).zero_point, kept, product)
+
+
+def leaky_relu(profile: Profile, values: Array, source: TensorType, target: TensorType, alpha: float) -> Array:
+    """values from 0 on, alpha * values below, on stored elements.
+
+    TFLite's kernel rescales each side of 0 with its own multiplier. Relay's rescales once, and multiplies what is
+    below 0, as a stored integer, by alpha in fixed point; its zero point by 1 - alpha.
+    """
+    parameters = _parameters(source)
+    negative = values < parameters.zero_point
+    if isinstance(profile, (TfliteProfile, XnnpackProfile)):
+        slope = Quantisation.per_tensor(float(_float32_scale(source) * np.float32(alpha)), parameters.zero_point)
+        return np.where(negative, profile.rescale(values, slope, target), profile.rescale(values, parameters, target))
+    wide = profile.rescale(values, parameters, target.with_element(ElementType.I32)).astype(np.int64)
+    zero_point = _parameters(target).zero_point
+    sloped = multiply_rounding_upward(wide, *_fixed_point(alpha))
+    sloped += multiply_rounding_upward(np.asarray(zero_point), *_fixed_point(1 - alpha))
+    return _saturated(np.where(negative, sloped, wide) - zero_point, target)
+
+
+def _fixed_point(factor: float) -> tuple[Array, Array]:
+    mantissa, exponent = quantised_multiplier(abs(factor))
+    return (mantissa if factor >= 0 else -mantissa), exponent
+
+
+# --- parameters ---
+
+
+def _parameters(type: TensorType) -> Quantisation:
+    """Quantisation of a quantised type; scale 1 and zero point 0 where an unverified module has none."""
+    return type.quantisation or Quantisation.per_tensor(1.0)
+
+
+def _scales(*types: TensorType) -> tuple[float, ...]:
+    return tuple(_parameters(type).scale for type in types)
+
+
+def _float32_scale(type: TensorType) -> np.float32:
+    return np.float32(_parameters(type).scale)
+
+
+def _centred(array: Array, type: TensorType) -> Array:
+    """Stored elements minus zero point, as int64."""
+    return array.astype(np.int64) - _parameters(type).zero_point
+
+
+def _saturated(values: Array, target: TensorType) -> Array:
+    """Whole numbers in steps of the target's scale as stored elements: zero point added, cut to the range."""
+    stored = values + _parameters(target).zero_point
+    return np.clip(stored, target.element.minimum, target.element.maximum).astype(target.element.numpy)
