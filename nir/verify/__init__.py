@@ -81,7 +81,7 @@ class _Verifier:
         self.report.function(function, self._signature_findings(function, scope))
         for number, op in enumerate(function.operations):
             if not isinstance(op, Operation):
-                self.report.function(function, [Finding(f"operation {number} is none, but {op!r}")])
+                self.report.function(function, [_no_operation(function, number, op)])
                 continue
             found, types_found = self._by_signature(op)
             if found:
@@ -90,7 +90,7 @@ class _Verifier:
                 found = scope.operation(op) or types_found
             if found:
                 self.report.operation(function, number, op, found)
-        self.report.function(function, list(scope.returned()) or return_findings(function))
+        self.report.function(function, list(return_findings(function)) or scope.returned())
 
     def _signature_findings(self, function: Function, scope: Scope) -> Iterator[Finding]:
         structure = list(function_findings(function))
@@ -145,6 +145,10 @@ class _Verifier:
         if not found and not calls:
             self.clean.add(signature)
         return [], found
+
+
+def _no_operation(function: Function, number: int, given: object) -> Finding:
+    return Finding(f"operation {number} of {function_name(function.name)} is not an operation", found=repr(given))
 
 
 def _attributes_form(op: Operation) -> Any:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nir.errors import suggestion
-from nir.ir import Function, Module, Operation, Symbol, Trait, callees
+from nir.ir import Function, Module, Operation, Symbol, Trait, Value, callees
 from nir.ops.control import Call
-from nir.verify.findings import Finding, Part, count, function_name, type_text, value_name
+from nir.verify.findings import Finding, Part, count, function_name, is_subject, type_text, value_name
 from nir.verify.structure import fits
 
 
@@ -21,7 +21,7 @@ def call_findings(op: Operation, module: Module) -> Iterator[Finding]:
         if not isinstance(name, Symbol):
             continue
         callee = module.functions.get(name)
-        subject = op.subject is not None and op.subject.name == attribute
+        subject = is_subject(op, attribute)
         at: Part = "subject" if subject else ("attribute_value", attribute)
         if callee is None:
             yield Finding(
@@ -35,6 +35,8 @@ def call_findings(op: Operation, module: Module) -> Iterator[Finding]:
 
 def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
     """Operands against parameters, and results against the function's results."""
+    if not all(isinstance(value, Value) for value in (*callee.parameters, *callee.results)):
+        return  # said where the function stands
     wanted, given = callee.parameters, op.operands
     if len(wanted) != len(given):
         yield Finding(

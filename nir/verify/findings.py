@@ -43,10 +43,10 @@ class Finding:
     rule: str | None = None
 
 
-def type_text(type: TensorType | None) -> str:
-    """A type as messages show it: as in `.nir` text, long lists of scales cut short."""
-    if type is None:
-        return "none"
+def type_text(type: object) -> str:
+    """A type as messages show it: as in `.nir` text, long lists of scales cut short; anything else as Python does."""
+    if not isinstance(type, TensorType):
+        return repr(type)
     inside = "x".join(["?" if d is None else str(d) for d in type.shape] + [type.element.value])
     if type.quantisation is not None:
         inside += f", {quantisation_text(type.quantisation)}"
@@ -150,9 +150,14 @@ def part_of_field(op: Operation, name: str | None) -> Part:
         if result_field.name == name:
             return ("type", result_field.index)
     if name in op.attributes:
-        is_subject = op.subject is not None and op.subject.name == name
-        return "subject" if is_subject else ("attribute_value", name)
+        return "subject" if is_subject(op, name) else ("attribute_value", name)
     return "name"
+
+
+def is_subject(op: Operation, name: str | None) -> bool:
+    """True for the attribute that is written right behind the operator's name."""
+    subject = type(op).subject
+    return subject is not None and subject.name == name
 
 
 def operand_name(op: Operation, index: int) -> str:

@@ -123,7 +123,7 @@ def _printed_operation(op: Operation) -> _Line:
         line.add(_value_name(value), ("result", index), *(["result"] if index == 0 else []))
         line.add(", " if index + 1 < len(op.results) else " = ")
     line.add(op.name or type(op).__name__, "name")
-    subject = op.subject
+    subject = type(op).subject
     if subject is not None and subject.name in op.attributes:
         line.add(" ")
         line.add(value_text(op.attributes[subject.name]), "subject")

@@ -19,6 +19,7 @@ from nir.verify.findings import (
     Part,
     count,
     function_name,
+    is_subject,
     operand_name,
     result_name,
     type_text,
@@ -75,6 +76,11 @@ def function_findings(function: Function) -> Iterator[Finding]:
 
 def return_findings(function: Function) -> Iterator[Finding]:
     """Returned values that do not fit the function's signature."""
+    strangers = [(i, value) for i, value in enumerate(function.results) if not isinstance(value, Value)]
+    if strangers:
+        for index, value in strangers:
+            yield Finding(f"returned value {index} is not a value", at=("return", index), found=repr(value))
+        return
     declared = function.result_types
     if len(declared) != len(function.results):
         yield Finding(
@@ -116,7 +122,7 @@ def operation_findings(op: Operation) -> list[Finding]:
         return [Finding(f"{type(op).__name__} is not an operator, but a base class of operators")]
     found = [*_operand_findings(op), *_attribute_findings(op), *_result_findings(op)]
     for index, value in enumerate(op.results):
-        found.extend(dimension_findings(value.type, f"{op.name}: {result_name(op, index)}", ("type", index)))
+        found.extend(dimension_findings(value.type, f"{op.name}: result '{result_name(op, index)}'", ("type", index)))
     return found
 
 
@@ -185,7 +191,7 @@ def _attribute_findings(op: Operation) -> Iterator[Finding]:
                 )
             continue
         if not _is_normal(attribute_field.kind, value):
-            subject = op.subject is not None and op.subject.name == name
+            subject = is_subject(op, name)
             yield Finding(
                 f"{op.name}: attribute '{name}' is of the wrong kind",
                 at="subject" if subject else ("attribute_value", name),
