@@ -29,7 +29,7 @@ STRESS_FILES = sorted(RELAY.glob("qnn/*.json"))
 
 def operator_programs() -> list[dict[str, Any]]:
     path = RELAY / "ops.jsonl.gz"
-    return [json.loads(line) for line in gzip.open(path, "rt")] if path.exists() else []
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()] if path.exists() else []
 
 
 OPERATOR_PROGRAMS = operator_programs()
@@ -118,8 +118,8 @@ def test_json_and_text_hold_the_same_network(folder: Path) -> None:
 
 @pytest.mark.parametrize("path", JSON_PAIRS, ids=lambda path: path.name.removesuffix(".json.gz"))
 def test_whole_annotated_and_partitioned_modules_are_the_same_in_json_and_text(path: Path) -> None:
-    exact = load(gzip.open(path, "rt").read())
-    text = load(gzip.open(path.with_name(path.name.replace(".json.gz", ".relay.gz")), "rt").read())
+    exact = load(gzip.decompress(path.read_bytes()).decode())
+    text = load(gzip.decompress(path.with_name(path.name.replace(".json.gz", ".relay.gz")).read_bytes()).decode())
     assert list(described(exact)) == list(described(text))
 
 

@@ -36,9 +36,12 @@ class Scope:
         return self._bound.get(name)
 
     def longest(self, text: str) -> str | None:
-        """The longest name bound that `text` begins with and that ends before a character other than a letter."""
+        """The longest bound name that `text` begins with and that a field, an operator or a semicolon may follow."""
         for end in range(len(text) - 1, 1, -1):
-            if not (text[end].isalnum() or text[end] == "_") and text[:end] in self._bound:
+            behind = text[end]
+            if (behind in "-*/+<>!;" or (behind == "." and text[end + 1 : end + 2].isdigit())) and text[
+                :end
+            ] in self._bound:
                 return text[:end]
         return None
 
