@@ -40,7 +40,7 @@ class Comparison(PerTensorOperation):
     def elements_agree(self) -> bool:
         return self.left.element is self.right.element
 
-    @constraint("C2: operands are both quantised or both raw", at="right")
+    @constraint("Q2: operands are both quantised or both raw", at="right")
     def operands_quantised_together(self) -> bool:
         return is_quantised(self.left.type) == is_quantised(self.right.type)
 
@@ -225,7 +225,7 @@ class Select(PerTensorOperation, name="select", traits={Trait.ELEMENTWISE}, nnap
     def elements_agree(self) -> bool:
         return self.left.element is self.right.element
 
-    @constraint("C2: choices and result are all quantised or all raw", at="right")
+    @constraint("Q2: choices and result are all quantised or all raw", at="right")
     def quantised_together(self) -> bool:
         return len({is_quantised(value.type) for value in (self.left, self.right, self.output)}) == 1
 

@@ -27,9 +27,9 @@ class PerTensorOperation(Operation):
 
     @constraint("Q1: operands and results are quantised per tensor or not at all")
     def quantised_per_tensor(self) -> bool:
-        return all(v.type.quantisation is None or not v.type.quantisation.is_per_channel for v in self.values())
+        return all(v.type.quantisation is None or not v.type.quantisation.is_per_channel for v in self.tensors())
 
-    def values(self) -> list[Value]:
+    def tensors(self) -> list[Value]:
         """Operands that are there, then results."""
         return [value for value in (*self.operands, *self.results) if value is not None]
 
@@ -41,7 +41,7 @@ class ArithmeticOperation(PerTensorOperation):
 
     @constraint("Q2: operands and results of the same element type are all quantised or all raw")
     def quantised_together(self) -> bool:
-        values = self.values()
+        values = self.tensors()
         first = values[0].type
         return all(is_quantised(v.type) == is_quantised(first) for v in values if v.element is first.element)
 

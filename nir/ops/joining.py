@@ -61,7 +61,7 @@ class Concatenation(JoiningOperation, name="concatenation", traits={Trait.MOVES}
     axis: int = attribute("the dimension to join along; negative counts from the end")
     output: Value = result("the joined tensor", quantisation=QuantisationRule.SAME_BY_DEFAULT)
 
-    @constraint("C3: operands and result are all quantised or all raw", at="inputs")
+    @constraint("Q2: operands and result are all quantised or all raw", at="inputs")
     def quantised_together(self) -> bool:
         values = (*self.inputs, self.output)
         return len({value.type.quantisation is None for value in values}) == 1
@@ -94,7 +94,7 @@ class Pack(JoiningOperation, name="pack", traits={Trait.MOVES}, nnapi=103):
     axis: int = attribute("place of the new dimension in the result; negative counts from the end", default=0)
     output: Value = result("the stacked tensors", quantisation=QuantisationRule.SAME)
 
-    @constraint("C3: all operands have the same quantisation", at="inputs")
+    @constraint("Q2: all operands have the same quantisation", at="inputs")
     def quantised_alike(self) -> bool:
         return len({value.type.quantisation for value in self.inputs}) <= 1
 

@@ -46,7 +46,7 @@ class L2Normalization(Normalisation, name="l2_normalization", nnapi=11):
     axis: int = attribute("the dimension; negative counts from the end", default=-1)
     output: Value = result("vectors of length 1 or 0", quantisation=QuantisationRule.UNIT_128_BY_DEFAULT)
 
-    @constraint("C1: integers are quantised", at="input")
+    @constraint("Q3: integers are quantised", at="input")
     def integers_quantised(self) -> bool:
         return not self.input.element.is_integer or is_quantised(self.input.type)
 

@@ -133,7 +133,7 @@ class ReduceProd(Reduction, name="reduce_prod", nnapi=79):
 
     __slots__ = ()
 
-    @constraint("C1: integers are raw", at="input")
+    @constraint("Q3: integers are raw", at="input")
     def integers_raw(self) -> bool:
         return not is_quantised(self.input.type)
 

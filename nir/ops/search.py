@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ class IndexSearch(PerTensorOperation):
 
     __slots__ = ()
 
-    function: ClassVar[Callable[..., Array]]
+    largest: ClassVar[bool]
 
     input: Value = operand("any shape but a scalar", FLOATS | INTEGERS)
     axis: int = attribute("the dimension to search; negative counts from the end")
@@ -38,7 +38,8 @@ class IndexSearch(PerTensorOperation):
         return [without_axes(shape, [axis])]
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        found = np.asarray(self.function(input, axis=self.axis), np.int32)
+        search = np.argmax if self.largest else np.argmin
+        found = np.asarray(search(input, axis=self.axis), np.int32)
         return found if found.ndim else found.reshape(1)
 
 
@@ -52,7 +53,7 @@ class Argmax(IndexSearch, name="argmax", nnapi=39):
     """
 
     __slots__ = ()
-    function = np.argmax
+    largest = True
 
 
 class Argmin(IndexSearch, name="argmin", nnapi=40):
@@ -65,7 +66,7 @@ class Argmin(IndexSearch, name="argmin", nnapi=40):
     """
 
     __slots__ = ()
-    function = np.argmin
+    largest = False
 
 
 class TopkV2(PerTensorOperation, name="topk_v2", nnapi=90):

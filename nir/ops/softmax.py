@@ -29,7 +29,7 @@ class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
     axis: int = attribute("the dimension; negative counts from the end", default=-1)
     output: Value = result("positive numbers that sum to 1", quantisation=QuantisationRule.UNIT_256_BY_DEFAULT)
 
-    @constraint("C1: integers are quantised", at="input")
+    @constraint("Q3: integers are quantised", at="input")
     def integers_quantised(self) -> bool:
         return not self.input.element.is_integer or is_quantised(self.input.type)
 
