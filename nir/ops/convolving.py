@@ -1,0 +1,172 @@
+"""Convolutions as matrix products and sums over taps, on NHWC images, block by block.
+
+Work goes in blocks of output rows that fit into cache: windows are gathered, multiplied, and finished (bias, activation,
+rescaling) before they leave it. Knows arrays and windows, not operators.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nir.ops.accumulating import BLOCK_BYTES, ExactMatrix, Weights
+from nir.ops.windows import WindowAxis, pad_image, windows
+
+Array = np.ndarray[Any, Any]
+Axes = tuple[WindowAxis, WindowAxis]
+Product = Callable[[Array, Axes, tuple[int, int]], Array]
+"""(image NHWC, windows, output height and width) -> result NHWC."""
+
+
+def convolve(weights: Weights, matrix: Array, dtype: Any) -> Product:
+    """Windows times `matrix` [groups, window cells x channels of a group, outputs of a group]; result of `dtype`."""
+    product = ExactMatrix(matrix, weights.limit)
+    groups, inner, outputs = matrix.shape
+
+    def run(image: Array, axes: Axes, sizes: tuple[int, int]) -> Array:
+        result = np.empty((image.shape[0], *sizes, groups * outputs), dtype)
+        if _is_pointwise(axes):
+            rows = image.reshape(-1, image.shape[3])
+            _multiply_blocks(rows, rows.shape[0], result.reshape(-1, groups * outputs))
+            return result
+        padded = pad_image(image, axes, weights.padding, product.dtype)
+        view = windows(padded, axes, sizes)
+        for n in range(view.shape[0]):
+            _multiply_blocks(view[n], sizes[0], result[n])
+        return result
+
+    def _multiply_blocks(cells: Array, length: int, result: Array) -> None:
+        """Takes `cells` (windows, or rows of a matrix) and fills `result`, some of the first dimension at a time."""
+        rows_each = math.prod(result.shape[1:-1])
+        step = _block_length(rows_each * max(groups * inner, groups * outputs) * product.sum_dtype.itemsize)
+        raw = np.empty((min(step, length) * rows_each, groups * outputs), product.sum_dtype)
+        for start in range(0, length, step):
+            block = result[start : start + step].reshape(-1, groups * outputs)
+            sums = raw[: block.shape[0]]
+            _multiply(cells[start : start + step], sums)
+            weights.finish(sums, block)
+
+    def _multiply(cells: Array, sums: Array) -> None:
+        if groups == 1:
+            product.multiply(cells.astype(product.dtype, copy=False).reshape(-1, inner), sums[np.newaxis])
+            return
+        split = cells.reshape(*cells.shape[:-1], groups, cells.shape[-1] // groups)
+        rows = np.moveaxis(split, -2, 0).reshape(groups, -1, inner).astype(product.dtype, copy=False)
+        parts = np.empty((groups, rows.shape[1], outputs), product.sum_dtype)
+        product.multiply(rows, parts)
+        sums.reshape(-1, groups, outputs)[...] = parts.transpose(1, 0, 2)
+
+    return run
+
+
+def _is_pointwise(axes: Axes) -> bool:
+    return all((a.size, a.stride, a.before, a.after) == (1, 1, 0, 0) for a in axes)
+
+
+def _block_length(nbytes: int) -> int:
+    """How many pieces of `nbytes` make a block."""
+    return max(1, BLOCK_BYTES // max(nbytes, 1))
+
+
+def convolve_depthwise(weights: Weights, dtype: Any) -> Product:
+    """Each channel with its own window [1, height, width, outputs], as a sum over the window's taps."""
+    filter = weights.values[0]
+    outputs = filter.shape[2]
+
+    def run(image: Array, axes: Axes, sizes: tuple[int, int]) -> Array:
+        result = np.empty((image.shape[0], *sizes, outputs), dtype)
+        padded = pad_image(image, axes, weights.padding, filter.dtype)
+        if padded.shape[3] != outputs:
+            padded = np.repeat(padded, outputs // max(padded.shape[3], 1), axis=3)
+        columns = _columns(padded, axes[1], sizes[1])
+        tiles, scaled = _tiled(filter, sizes[1])
+        step = _block_length(2 * sizes[1] * outputs * filter.dtype.itemsize)
+        shape = (min(step, sizes[0]), sizes[1] // tiles, tiles * outputs)
+        sums, term = np.empty(shape, filter.dtype), np.empty(shape, filter.dtype)
+        for n in range(image.shape[0]):
+            for start in range(0, sizes[0], step):
+                count = min(step, sizes[0] - start)
+                _sum_taps(columns, n, start, count, axes[0], scaled, sums[:count], term[:count])
+                weights.finish(sums[:count].reshape(-1, outputs), result[n, start : start + count].reshape(-1, outputs))
+        return result
+
+    return run
+
+
+def _sum_taps(
+    columns: list[Array], n: int, start: int, count: int, vertical: WindowAxis, scaled: Array, sums: Array, term: Array
+) -> None:
+    """Adds up filter x cells over the window for `count` output rows from `start` on, into `sums`."""
+    first = True
+    for row in range(vertical.size):
+        top = start * vertical.stride + row * vertical.dilation
+        rows = slice(top, top + (count - 1) * vertical.stride + 1, vertical.stride)
+        for column, cells in enumerate(columns):
+            np.multiply(cells[n, rows].reshape(sums.shape), scaled[row, column], out=sums if first else term)
+            if not first:
+                np.add(sums, term, out=sums)
+            first = False
+
+
+def _columns(padded: Array, horizontal: WindowAxis, outputs: int) -> list[Array]:
+    """For each column of the window the cells under it, [batch, height, out width, channels], each row contiguous.
+
+    With strides the image is first taken apart by column modulo stride, so that neighbours lie side by side.
+    """
+    stride = horizontal.stride
+    phases: dict[int, Array] = {}
+    columns = []
+    for column in range(horizontal.size):
+        start, phase = divmod(column * horizontal.dilation, stride)
+        if phase not in phases:
+            phases[phase] = padded if stride == 1 else np.ascontiguousarray(padded[:, :, phase::stride])
+        columns.append(phases[phase][:, :, start : start + outputs])
+    return columns
+
+
+def _tiled(filter: Array, width: int) -> tuple[int, Array]:
+    """The filter repeated side by side for several output columns, and for how many: numpy's inner loops then run
+    over columns and channels at once.
+    """
+    channels = max(filter.shape[2], 1)
+    tiles = max(t for t in range(1, width + 1) if width % t == 0 and (t == 1 or t * channels <= 4096))
+    return tiles, np.tile(filter, (1, 1, tiles))
+
+
+def convolve_transposed(
+    weights: Weights, strides: tuple[int, int], dtype: Any
+) -> Callable[[Array, tuple[int, int], tuple[int, int]], Array]:
+    """(image, cells cut off at top and left, output height and width) -> result: every pixel times the whole filter
+    [outputs, height, width, inputs], added where it falls.
+    """
+    outputs, height, width, inner = weights.values.shape
+    matrix = weights.values.transpose(3, 1, 2, 0).reshape(inner, height * width * outputs)
+    product = ExactMatrix(matrix, None)
+
+    def run(image: Array, origin: tuple[int, int], sizes: tuple[int, int]) -> Array:
+        batch, rows, columns, _ = image.shape
+        spread = np.empty((batch * rows * columns, height * width * outputs), product.sum_dtype)
+        product.multiply(weights.cells(image).reshape(-1, inner), spread)
+        spread = spread.reshape(batch, rows, columns, height, width, outputs)
+        full = np.zeros(
+            (
+                batch,
+                max((rows - 1) * strides[0] + height, origin[0] + sizes[0]),
+                max((columns - 1) * strides[1] + width, origin[1] + sizes[1]),
+                outputs,
+            ),
+            product.sum_dtype,
+        )
+        for i in range(height):
+            for j in range(width):
+                target = full[:, i : i + (rows - 1) * strides[0] + 1 : strides[0]]
+                target[:, :, j : j + (columns - 1) * strides[1] + 1 : strides[1]] += spread[:, :, :, i, j]
+        cut = full[:, origin[0] : origin[0] + sizes[0], origin[1] : origin[1] + sizes[1]]
+        result = np.empty(cut.shape, dtype)
+        weights.finish(np.ascontiguousarray(cut).reshape(-1, outputs), result.reshape(-1, outputs))
+        return result
+
+    return run
