@@ -58,7 +58,7 @@ def shown(expr: Expr) -> str:
     if isinstance(expr, If):
         return f"if {shown(expr.cond)} then {shown(expr.true_branch)} else {shown(expr.false_branch)}"
     if isinstance(expr, Function):
-        return f"fn({', '.join(parameter.name_hint for parameter in expr.params)}) {shown(expr.body)}"
+        return f"<fn {' '.join(parameter.name_hint for parameter in expr.params)}: {shown(expr.body)}>"
     assert isinstance(expr, GlobalVar)
     return "@" + expr.name_hint
 
@@ -81,9 +81,11 @@ def shown(expr: Expr) -> str:
         ("let %z: float32 = exp(%x); let %z = exp(%z); %z", "let z exp(x) in let z exp(z) in z"),
         ("exp(%x); %y", "let _ exp(x) in y"),
         ("if (True) { %x } else { exp(%y) }", "if True then x else exp(y)"),
-        ("let %f = fn (%z: float32) { exp(%z) }; %f(%x)", "let f fn(z) exp(z) in f(x)"),
-        ("let %f = fn (%z: float32) -> float32 { %f(%z) }; %f(%x)", "let f fn(z) f(z) in f(x)"),
-        ("fn (%z: float32) -> float32 { %z }(%x)", "fn(z) z(x)"),
+        ("let %f = fn (%z: float32) { exp(%z) }; %f(%x)", "let f <fn z: exp(z)> in f(x)"),
+        ("let %f = fn (%z: float32) -> float32 { %f(%z) }; %f(%x)", "let f <fn z: f(z)> in f(x)"),
+        ("fn (%z: float32) -> float32 { %z }(%x)", "<fn z: z>(x)"),
+        ("if (True) { fn () { %x } } else { fn () { %y } }()", "if True then <fn : x> else <fn : y>()"),
+        ("{ fn () { (%x, %y) } }().1", "<fn : [x, y]>().1"),
         ("exp(let %z = %x; %z)", "exp(let z x in z)"),
         ("%x + %y * %x", "add(x, multiply(y, x))"),
         ("%x * %y + %x", "add(multiply(x, y), x)"),
@@ -288,8 +290,8 @@ def test_constants_that_the_text_does_not_bring_stay_with_their_type() -> None:
 
 
 def test_an_expression_alone_becomes_main() -> None:
-    assert shown(read('#[version = "0.0.5"]\nfn (%x: int8) { exp(%x) }').main) == "fn(x) exp(x)"
-    assert shown(read("free_var %x: int8; let %y = %x; add(%y, %x)").main) == "fn(x) let y x in add(y, x)"
+    assert shown(read('#[version = "0.0.5"]\nfn (%x: int8) { exp(%x) }').main) == "<fn x: exp(x)>"
+    assert shown(read("free_var %x: int8; let %y = %x; add(%y, %x)").main) == "<fn x: let y x in add(y, x)>"
 
 
 def test_spans_cover_what_was_read() -> None:
@@ -351,6 +353,8 @@ def test_errors_stand_where_they_belong(text: str, marked: str, message: str) ->
         ('#[version = "0.0.6"]\ndef @main() { 1 }', 'expected: "0.0.5"'),
         ("v0.0.4\ndef @main() { 1 }", "before TVM 0.7"),
         ("def @main() { 1 } rest", "expected: 'def'"),
+        ("def @main() { 1 }.0", "expected: 'def'"),
+        ("def @main() { 1 } + 1", "expected: 'def'"),
         ("def @main() { 1 } def @main() { 2 }", "defined twice"),
         ("type List[A] { Nil }", "algebraic data types"),
         ("def @main() { 1 }\n#[metadata]\n{]", "this JSON is broken"),

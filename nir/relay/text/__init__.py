@@ -86,7 +86,7 @@ def _definition(reader: ExpressionReader, functions: dict[str, Function]) -> tup
     name = reader.global_name()
     if name in functions:
         raise scanner.error(f"the function '@{name}' is defined twice", name_start)
-    open_function(reader, start)
+    open_function(reader, start, definition=True)
     function = reader.read()
     assert isinstance(function, Function)
     reader.annotation(function)

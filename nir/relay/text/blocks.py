@@ -33,7 +33,7 @@ class Blocks:
             reader.scanner.expect("(")
             reader.frames.append(IfFrame(start))
         elif word == "fn":
-            open_function(reader, start)
+            open_function(reader, start, definition=False)
         elif word in _UNSUPPORTED and reader.scanner.peek() != "=":
             raise reader.scanner.error(
                 f"{_UNSUPPORTED[word]} are not supported", start, start + len(word), hint="NIR has no counterpart"
@@ -54,10 +54,11 @@ class Blocks:
 class SequenceFrame:
     """`let %x = e; %0 = e; e`, with or without braces around. The names bound in it end with it."""
 
-    __slots__ = ("_braces", "_graph_name", "_lets", "_mark", "_variable", "start")
+    __slots__ = ("_braces", "_graph_name", "_lets", "_mark", "_variable", "complete", "start")
 
-    def __init__(self, reader: ExpressionReader, start: int, braces: bool) -> None:
+    def __init__(self, reader: ExpressionReader, start: int, braces: bool, complete: bool) -> None:
         self.start = start
+        self.complete = complete
         self._braces = braces
         self._lets: list[tuple[Var, Expr, int]] = []
         self._variable: tuple[str, Var] | None = None
@@ -65,9 +66,9 @@ class SequenceFrame:
         self._mark = reader.scope.mark()
 
     @staticmethod
-    def open(reader: ExpressionReader, start: int, braces: bool) -> None:
+    def open(reader: ExpressionReader, start: int, braces: bool, complete: bool = False) -> None:
         """Puts a frame on the stack and reads up to the first expression in it."""
-        frame = SequenceFrame(reader, start, braces)
+        frame = SequenceFrame(reader, start, braces, complete)
         reader.frames.append(frame)
         frame._begin_statement(reader)
 
@@ -122,6 +123,7 @@ class IfFrame:
     """`if (cond) { a } else { b }`, behind the first parenthesis."""
 
     __slots__ = ("_parts", "start")
+    complete = False
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -140,17 +142,18 @@ class IfFrame:
             raise scanner.error_here("an if without else", expected="'else'")
         start = scanner.skip()
         scanner.expect("{")
-        SequenceFrame.open(reader, start, braces=True)
+        SequenceFrame.open(reader, start, braces=True, complete=True)
         return None
 
 
 class FunctionFrame:
     """A function, behind the opening brace of its body."""
 
-    __slots__ = ("_attributes", "_mark", "_parameters", "_result", "_type_parameters", "start")
+    __slots__ = ("_attributes", "_mark", "_parameters", "_result", "_type_parameters", "complete", "start")
 
-    def __init__(self, reader: ExpressionReader, start: int) -> None:
+    def __init__(self, reader: ExpressionReader, start: int, complete: bool) -> None:
         self.start = start
+        self.complete = complete
         self._mark = reader.scope.mark()
         self._type_parameters = _type_parameters(reader)
         self._parameters, self._attributes = _parameters(reader)
@@ -169,13 +172,13 @@ class FunctionFrame:
         )
 
 
-def open_function(reader: ExpressionReader, start: int) -> None:
-    """Opens a function whose `fn` or `def @name` has been read; its body comes next."""
-    frame = FunctionFrame(reader, start)
+def open_function(reader: ExpressionReader, start: int, definition: bool) -> None:
+    """Opens a function whose `fn` or `def @name` has been read; its body comes next. Only a `fn` can be called there."""
+    frame = FunctionFrame(reader, start, complete=definition)
     reader.frames.append(frame)
     brace = reader.scanner.skip()
     reader.scanner.expect("{")
-    SequenceFrame.open(reader, brace, braces=True)
+    SequenceFrame.open(reader, brace, braces=True, complete=True)
 
 
 def read_variable(reader: ExpressionReader) -> tuple[str, Var]:

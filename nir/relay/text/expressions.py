@@ -67,9 +67,14 @@ _SUPPORTED = "a variable, constant, call, tuple, fn, let or if"
 
 
 class Frame(Protocol):
-    """A construct that has been opened and is not finished."""
+    """A construct that has been opened and is not finished.
+
+    `complete` says of the finished construct that nothing behind it belongs to it: `{ %f }` as a body is not called by
+    the parenthesis that follows.
+    """
 
     start: int
+    complete: bool
 
     def resume(self, reader: ExpressionReader, value: Expr) -> Expr | None:
         """Takes the expression asked for. Returns the finished construct, having left the stack, or None."""
@@ -107,14 +112,17 @@ class ExpressionReader:
         """The expression that comes next; frames that were opened before are finished too."""
         while True:
             value = self._operand()
+            complete = False
             while value is not None:
-                value = self._continued(value)
-                if value is None:
-                    break
+                if not complete:
+                    value = self._continued(value)
+                    if value is None:
+                        break
                 if not self.frames:
                     return value
                 frame = self.frames[-1]
                 value = frame.resume(self, value)
+                complete = frame.complete
                 self._start = frame.start
 
     # Operands

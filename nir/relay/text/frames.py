@@ -14,6 +14,7 @@ class ParenthesisFrame:
     """`(a)` or `(a, b)`, behind the opening parenthesis."""
 
     __slots__ = ("fields", "start")
+    complete = False
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -40,6 +41,7 @@ class CallFrame:
     """A call, behind the opening parenthesis."""
 
     __slots__ = ("arguments", "callee", "start")
+    complete = False
 
     def __init__(self, start: int, callee: Expr) -> None:
         self.start = start
@@ -79,6 +81,7 @@ class InfixFrame:
     """The left side of an infix operator, and the operator."""
 
     __slots__ = ("binding", "left", "op", "start")
+    complete = False
 
     def __init__(self, start: int, left: Expr, op: Op, binding: int) -> None:
         self.start = start
