@@ -7,8 +7,7 @@
 
 An operation that fails in one layer is not looked at in later ones, so that one mistake is reported once; all
 other operations are. What layers 1, 3 and 4 find depends only on an operation's class, types and attributes, its
-signature, and layers 1 and 3 do not look at quantisation; so a signature in which nothing is wrong is looked at once.
-Constraints of operators keep to that: they see types and attributes, and those that see quantisation are labelled Q.
+signature, and in layers 1 and 3 not on quantisation; so a signature in which nothing is wrong is looked at once.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nir.errors import Diagnostic, VerifyError
-from nir.ir import Function, Module, Operation, Trait
+from nir.ir import Constraint, Function, Module, Operation, Trait
 from nir.verify.calls import call_findings, recursive_calls
 from nir.verify.findings import Finding, function_name, value_name
 from nir.verify.operators import operator_findings
@@ -72,8 +71,8 @@ class _Verifier:
         self.recursive = recursive_calls(module)
         self.clean: set[Any] = set()
         """Signatures that layers 1, 3 and 4 found nothing wrong with."""
-        self.clean_storage: set[Any] = set()
-        """Signatures without quantisation that layers 1 and 3 found nothing wrong with."""
+        self.clean_storage: dict[Any, tuple[Constraint, ...]] = {}
+        """Signatures without quantisation that layers 1 and 3 found nothing wrong with, and what is left to layer 4."""
 
     def function(self, function: Function) -> None:
         """All layers for one function, in the order of its text."""
@@ -120,15 +119,17 @@ class _Verifier:
                 None,
                 *[(type.element, type.shape) for type in results],
             )
-            known = storage in self.clean_storage
+            constraints = self.clean_storage.get(storage)
         except (AttributeError, TypeError):
             return operation_findings(op), []  # something is not of the type it should be
-        return self._examine(op, signature, storage, known)
+        return self._examine(op, signature, storage, constraints)
 
-    def _examine(self, op: Operation, signature: Any, storage: Any, known: bool) -> tuple[list[Finding], list[Finding]]:
-        """Layers 1, 3 and 4, without 1 and 3 where they are `known` to find nothing."""
+    def _examine(
+        self, op: Operation, signature: Any, storage: Any, constraints: tuple[Constraint, ...] | None
+    ) -> tuple[list[Finding], list[Finding]]:
+        """Layers 1, 3 and 4; without 1 and 3 where they are known to find nothing and to leave `constraints`."""
         calls = Trait.CALLS in op.traits
-        structure = [] if known else operation_findings(op)
+        structure = [] if constraints is not None else operation_findings(op)
         if calls and not structure:
             recursive = self.recursive.get(op)
             structure = [recursive] if recursive is not None else list(call_findings(op, self.module))
@@ -137,11 +138,13 @@ class _Verifier:
         # Malformed operands were reported where they are defined, and no rule makes sense on them.
         if not all(value is None or is_well_formed(value.type) for value in op.operands):
             return [], []
-        found = [] if known else operator_findings(op)
-        if not found:
-            if not calls:
-                self.clean_storage.add(storage)
-            found = quantisation_findings(op)
+        if constraints is None:
+            found, constraints, general = operator_findings(op)
+            if found:
+                return [], found
+            if general and not calls:
+                self.clean_storage[storage] = constraints
+        found = quantisation_findings(op, constraints)
         if not found and not calls:
             self.clean.add(signature)
         return [], found

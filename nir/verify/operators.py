@@ -1,14 +1,15 @@
 """Layer 3, operators: do the types of operands and results fit what the operator's class says?
 
 In this order: element types and ranks of operands; element types of results; the class's constraints; inferred
-against declared result shapes, where `?` goes with any size. Constraints labelled Q... speak of quantisation and
-belong to layer 4. Nothing here depends on which operation of a signature is looked at.
+against declared result shapes, where `?` goes with any size. A constraint that looks at quantisation belongs to
+layer 4; which ones do is found out by watching them (watching.py). Nothing here depends on anything but the class,
+types and attributes of an operation: constraints and inference are run on a copy that has nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from nir.ir import Constraint, InferenceError, Operation, Value
 from nir.verify.findings import (
@@ -25,53 +26,55 @@ from nir.verify.findings import (
     value_text,
 )
 from nir.verify.structure import shapes_fit
+from nir.verify.watching import Watched, fields_read
 
 
-def operator_findings(op: Operation) -> list[Finding]:
+class OperatorFindings(NamedTuple):
+    """What layer 3 finds, the constraints that it leaves to layer 4, and whether all operations that differ from
+    this one in quantisation only come out alike (shapes should never depend on it).
+    """
+
+    found: list[Finding]
+    left: tuple[Constraint, ...] = ()
+    general: bool = False
+
+
+def operator_findings(op: Operation) -> OperatorFindings:
     """What is wrong with the element types, ranks and shapes of an operation whose structure is right."""
     found = [*_operand_findings(op), *_result_element_findings(op)]
     if found:
-        return found
-    broken, undecided = constraint_findings(op, constraints_of(type(op))[0])
-    if broken:
-        return broken
-    found = list(_shape_findings(op))
+        return OperatorFindings(found)
+    watched = Watched(op)
+    about_quantisation: list[Constraint] = []
+    undecided: Exception | None = None
+    for constraint in op.constraints:
+        holds, error = decide(watched.operation, constraint)
+        if watched.saw_quantisation():
+            about_quantisation.append(constraint)
+        elif error is not None:
+            undecided = error
+        elif not holds:
+            found.append(violation(op, constraint))
+    if not found:
+        found = list(_shape_findings(op, watched.operation))
     if undecided is not None and not found:
         raise undecided  # a mistake in the operator's class, not in the module
-    return found
+    return OperatorFindings(found, tuple(about_quantisation), not found and not watched.saw_quantisation())
 
 
-_CONSTRAINTS: dict[type[Operation], tuple[tuple[Constraint, ...], tuple[Constraint, ...]]] = {}
-
-
-def constraints_of(operator: type[Operation]) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
-    """The constraints that this layer checks, and those about quantisation (labelled Q...), which layer 4 does."""
-    found = _CONSTRAINTS.get(operator)
-    if found is None:
-        ours = tuple(c for c in operator.constraints if not c.label.startswith("Q"))
-        found = _CONSTRAINTS[operator] = ours, tuple(c for c in operator.constraints if c.label.startswith("Q"))
-    return found
-
-
-def constraint_findings(op: Operation, constraints: Sequence[Constraint]) -> tuple[list[Finding], Exception | None]:
-    """The violated constraints, and the last exception of one that could not be decided.
+def decide(op: Operation, constraint: Constraint) -> tuple[bool, Exception | None]:
+    """Whether a constraint holds, or why that cannot be decided.
 
     A constraint may take for granted that shapes fit; where they do not, it stumbles, and inference says why.
     """
-    found: list[Finding] = []
-    undecided: Exception | None = None
-    for constraint in constraints:
-        try:
-            holds = constraint.check(op)
-        except (InferenceError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            undecided = error
-            continue
-        if not holds:
-            found.append(_violation(op, constraint))
-    return found, undecided
+    try:
+        return constraint.check(op), None
+    except (InferenceError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        return False, error
 
 
-def _violation(op: Operation, constraint: Constraint) -> Finding:
+def violation(op: Operation, constraint: Constraint) -> Finding:
+    """The finding for a constraint that does not hold."""
     return Finding(
         f"{op.name}: {constraint.label}: {constraint.sentence}",
         at=part_of_field(op, constraint.at),
@@ -82,7 +85,7 @@ def _violation(op: Operation, constraint: Constraint) -> Finding:
 
 def _actual(op: Operation, constraint: Constraint) -> str | None:
     """What the fields that a constraint looks at actually are: `data is tensor<...>, axis = 3`."""
-    names = _fields_read(op, constraint)
+    names = fields_read(op, constraint)
     parts = []
     for operand_field in op.operand_fields:
         if operand_field.name in names:
@@ -103,26 +106,6 @@ def _described(name: str, value: Any) -> str:
         return f"{name} is left out"
     types = list_text(type_text(v.type) if v is not None else "none" for v in value)
     return f"{name} are {types}"
-
-
-def _fields_read(op: Operation, constraint: Constraint) -> set[str]:
-    """Names of the fields that a constraint's check reads; all operands and results where it takes them whole."""
-    read: set[str] = set()
-
-    def watch(self: Operation, name: str) -> Any:
-        read.add(name)
-        return object.__getattribute__(self, name)
-
-    watched_class = type(type(op).__name__, (type(op),), {"__slots__": (), "__getattribute__": watch})
-    watched: Any = object.__new__(watched_class)
-    for slot in ("operands", "results", "attributes", "location"):
-        object.__setattr__(watched, slot, getattr(op, slot))
-    constraint.check(watched)
-    if "operands" in read:
-        read.update(f.name for f in op.operand_fields)
-    if "results" in read:
-        read.update(f.name for f in op.result_fields)
-    return read
 
 
 def _operand_findings(op: Operation) -> Iterator[Finding]:
@@ -173,9 +156,9 @@ def _result_element_findings(op: Operation) -> Iterator[Finding]:
             )
 
 
-def _shape_findings(op: Operation) -> Iterator[Finding]:
+def _shape_findings(op: Operation, watched: Operation) -> Iterator[Finding]:
     try:
-        shapes = op.infer_shapes()
+        shapes = watched.infer_shapes()
     except InferenceError as error:
         yield Finding(f"{op.name}: {error}", at=part_of_field(op, error.at), found=_operands_text(op))
         return

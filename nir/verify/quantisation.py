@@ -1,31 +1,24 @@
 """Layer 4, quantisation: do scales and zero points make sense, and do they follow the operator's rules?
 
 For every type: only integers are quantised; scales are finite, positive and as many as the axis has slices; zero
-points can be stored. For every operation: results follow their class's QuantisationRule; the constraints labelled
-Q... hold; and where products are summed in 32-bit integers, the bias and a 32-bit result are on the accumulator's
-scale, that of data times that of the weights.
+points can be stored. For every operation: the constraints of its class that look at quantisation hold, and results
+follow their QuantisationRule.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from nir.ir import ElementType, Operation, Quantisation, QuantisationRule, TensorType, Trait, float32_text
-from nir.ir.quantisation import as_float32
+from nir.ir import Constraint, ElementType, Operation, Quantisation, QuantisationRule, TensorType, float32_text
 from nir.verify.findings import (
     Finding,
-    Part,
-    list_text,
     operand_name,
     quantisation_text,
     result_name,
     type_text,
 )
-from nir.verify.operators import constraint_findings, constraints_of
-
-SCALE_TOLERANCE = 1e-4
-"""How far, relatively, a bias's scale may be off: importers read scales from text with six digits."""
+from nir.verify.operators import decide, violation
 
 _RANGES = {element: (element.minimum, element.maximum) for element in ElementType if element.is_integer}
 
@@ -111,20 +104,23 @@ def is_well_formed(type: TensorType) -> bool:
     return next(type_findings(type, "", ("type", 0)), None) is None
 
 
-def quantisation_findings(op: Operation) -> list[Finding]:
-    """What is wrong with the quantisation of an operation whose operands and shapes are right."""
+def quantisation_findings(op: Operation, constraints: Sequence[Constraint]) -> list[Finding]:
+    """What is wrong with the quantisation of an operation whose operands and shapes are right; `constraints` are
+    those of its class that look at quantisation.
+    """
     found: list[Finding] = []
     for index, value in enumerate(op.results):
-        if is_well_formed(value.type):
-            continue
-        found.extend(type_findings(value.type, f"{op.name}: result '{result_name(op, index)}'", ("type", index)))
+        if not is_well_formed(value.type):
+            found.extend(type_findings(value.type, f"{op.name}: result '{result_name(op, index)}'", ("type", index)))
     if found:
         return found
-    found, undecided = constraint_findings(op, constraints_of(type(op))[1])
-    if not found:
-        found = list(_rule_findings(op))
-    if not found and Trait.ACCUMULATES in op.traits:
-        found = list(_accumulator_findings(op))
+    undecided: Exception | None = None
+    for constraint in constraints:
+        holds, error = decide(op, constraint)
+        if not holds and error is None:
+            found.append(violation(op, constraint))
+        undecided = error or undecided
+    found = found or list(_rule_findings(op))
     if undecided is not None and not found:
         raise undecided  # a mistake in the operator's class, not in the module
     return found
@@ -155,60 +151,3 @@ def _rule_text(op: Operation, index: int, rule: QuantisationRule) -> str:
     like = op.result_fields[min(index, len(op.result_fields) - 1)].like
     model = next((f.index for f in op.operand_fields if f.name == like), 0)
     return f"that of operand '{operand_name(op, model)}'"
-
-
-def _accumulator_findings(op: Operation) -> Iterator[Finding]:
-    """A bias or a 32-bit result that is not on the scale of the accumulator.
-
-    The first operand is the data, the second the weights, by the definition of the trait; a bias is the operand
-    called so. Raw integers have no scale to be wrong.
-    """
-    scales = _accumulator_scales(op)
-    if scales is None:
-        return
-    for operand_field in op.operand_fields:
-        if operand_field.name == "bias" and operand_field.index < len(op.operands):
-            bias = op.operands[operand_field.index]
-            if bias is not None:
-                yield from _on_scale(op, "operand 'bias'", bias.type, scales, ("operand", operand_field.index))
-    output = op.results[0].type
-    if output.element is ElementType.I32:
-        yield from _on_scale(op, f"result '{result_name(op, 0)}'", output, scales, ("type", 0))
-
-
-def _accumulator_scales(op: Operation) -> tuple[float, ...] | None:
-    """One scale, or one per output channel; None where the operands are not quantised."""
-    data, weights = (value.type.quantisation if value is not None else None for value in op.operands[:2])
-    if data is None or weights is None:
-        return None
-    return tuple(as_float32(data.scale * scale) for scale in weights.scales)
-
-
-def _on_scale(op: Operation, what: str, type: TensorType, scales: tuple[float, ...], at: Part) -> Iterator[Finding]:
-    quantisation = type.quantisation
-    if quantisation is None:
-        return
-    if any(quantisation.zero_points):
-        yield Finding(
-            f"{op.name}: {what} has a zero point, but sums of products have none",
-            at=at,
-            expected="zero_point=0",
-            found=list_text(map(str, quantisation.zero_points)),
-        )
-    given = quantisation.scales
-    length = max(len(given), len(scales))
-    pairs = list(zip(_repeated(given, length), _repeated(scales, length), strict=False))
-    off = next((i for i, (g, s) in enumerate(pairs) if not abs(g - s) <= SCALE_TOLERANCE * s), None)
-    if off is not None or len(_repeated(given, length)) != len(_repeated(scales, length)):
-        channel = f" (channel {off})" if off is not None and length > 1 else ""
-        yield Finding(
-            f"{op.name}: {what} is not on the scale of the sums, scale of operand '{operand_name(op, 0)}' x scale of "
-            f"operand '{operand_name(op, 1)}'",
-            at=at,
-            expected=f"{float32_text(pairs[off or 0][1])}{channel}, up to {SCALE_TOLERANCE:g} of it",
-            found=quantisation_text(quantisation),
-        )
-
-
-def _repeated(values: tuple[float, ...], length: int) -> tuple[float, ...]:
-    return values * length if len(values) == 1 else values
