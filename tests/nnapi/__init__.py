@@ -1,0 +1,1 @@
+"""Android NNAPI's conformance cases: reading them, making NIR of them, comparing."""

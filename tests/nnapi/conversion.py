@@ -1,0 +1,117 @@
+"""Makes a NIR module of a recorded NNAPI case, and runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nnapi.mapping import Operands, Unsupported, build
+from nnapi.records import ELEMENTS, Record, tensor_type
+
+from nir.ir import Module, TensorType, Value
+from nir.ops import OPERATORS_BY_NAME
+from nir.ops.builder import Builder
+from nir.ops.profiles import get_profile
+
+
+class WrongShape(AssertionError):
+    """NIR infers another shape than the case declares."""
+
+
+def convert(record: Record) -> Module:
+    """The case as a module whose function @main has the case's inputs and outputs.
+
+    What NNAPI feeds at run time but NIR has as an attribute is taken from the case. Raises `Unsupported` for what NIR
+    cannot express, `WrongShape`, and what `Operation.create` raises for what it rejects.
+    """
+    if record.json["subgraphs"]:
+        raise Unsupported("control flow")
+    return _Conversion(record).run()
+
+
+class _Conversion:
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.builder = Builder("main")
+        self.values: dict[int, Value] = {}
+
+    def run(self) -> Module:
+        record = self.record
+        for operation in record.json["operations"]:
+            if build_name(operation["op"]) is None:
+                raise Unsupported(f"no operator {operation['op']}")
+        for index in record.json["model_inputs"]:
+            if not record.is_omitted(index):
+                self.values[index] = self.builder.parameter(f"in{index}", tensor_type(record.operand(index)))
+        for operation in record.json["operations"]:
+            self._operation(operation)
+        self.builder.returns(*[self.values[index] for index in record.json["model_outputs"]])
+        return self.builder.module
+
+    def _operation(self, operation: dict[str, Any]) -> None:
+        indices, outputs = operation["inputs"], operation["outputs"]
+        types = [self.record.operand(index)["type"] for index in indices]
+        built = build(
+            operation["op"], Operands(types, lambda i: self._tensor(indices[i]), lambda i: self._known(indices[i]))
+        )
+        declared = [tensor_type(self.record.operand(index)) for index in outputs]
+        operator = OPERATORS_BY_NAME[built.name]
+        choice = {"element": declared[0].element, "quantisation": declared[0].quantisation}
+        op = operator.create(*built.operands, **choice, **built.attributes)
+        self.builder.append(op)
+        for index, result, type in zip(outputs, op.results, declared, strict=True):
+            self._check(index, result.type, type)
+            self.values[index] = result
+
+    def _check(self, index: int, inferred: TensorType, declared: TensorType) -> None:
+        """Raises `WrongShape` unless NIR's type is the case's; a declared 0 is a size known only when run."""
+        unknown = self.record.json["unknown_dims"] and (not declared.shape or 0 in declared.shape)
+        if inferred.element is not declared.element or inferred.quantisation != declared.quantisation:
+            raise WrongShape(f"operand {index}: {inferred}, not {declared}")
+        if not unknown and inferred.shape != declared.shape:
+            raise WrongShape(f"operand {index}: {inferred}, not {declared}")
+
+    def _tensor(self, index: int) -> Value | None:
+        if self.record.is_omitted(index):
+            return None
+        if index not in self.values:
+            operand = self.record.operand(index)
+            if operand["value"] is None:
+                raise Unsupported(f"operand {index} is not computed")
+            array = self.record.array(index, operand["value"])
+            self.values[index] = self.builder.const(array, tensor_type(operand))
+        return self.values[index]
+
+    def _known(self, index: int) -> list[Any]:
+        values = self.record.values(index)
+        if values is None:
+            raise Unsupported(f"operand {index} is computed, where NIR has an attribute")
+        return values
+
+
+def build_name(operator: str) -> str | None:
+    """The NIR operator of that NNAPI name, or None where there is none (yet)."""
+    return operator.lower() if operator.lower() in OPERATORS_BY_NAME else None
+
+
+def inputs_of(record: Record) -> dict[str, np.ndarray]:
+    """The case's inputs by parameter name."""
+    indices = [index for index in record.json["model_inputs"] if not record.is_omitted(index)]
+    return {f"in{index}": record.array(index, record.json["inputs"][str(index)]) for index in indices}
+
+
+def evaluate(module: Module, inputs: dict[str, np.ndarray], profile_name: str = "tflite") -> list[np.ndarray]:
+    """Runs @main, operation by operation."""
+    profile, function = get_profile(profile_name), module.functions["main"]
+    arrays: dict[Value, np.ndarray] = {parameter: inputs[str(parameter.name)] for parameter in function.parameters}
+    for op in function.operations:
+        results = op.reference(profile, *(None if value is None else arrays[value] for value in op.operands))
+        for value, array in zip(op.results, results if isinstance(results, tuple) else (results,), strict=True):
+            known = [size for size, actual in zip(value.shape, array.shape, strict=True) if size not in (None, actual)]
+            assert not known, f"{op}: {array.shape}, not {value.type}"
+            assert array.dtype == value.element.numpy, f"{op}: {array.dtype}, not {value.type}"
+            arrays[value] = array
+    return [arrays[value] for value in function.results]
+
+
+__all__ = ["ELEMENTS", "Unsupported", "WrongShape", "convert", "evaluate", "inputs_of"]
