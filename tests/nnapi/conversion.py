@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from nnapi.mapping import Operands, Unsupported, build
-from nnapi.records import ELEMENTS, Record, tensor_type
 
 from nir.ir import Module, TensorType, Value
 from nir.ops import OPERATORS_BY_NAME
 from nir.ops.builder import Builder
 from nir.ops.profiles import get_profile
+from nnapi.mapping import Operands, Unsupported, build
+from nnapi.records import ELEMENTS, Record, tensor_type
 
 
 class WrongShape(AssertionError):

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 import pytest
 from data import data_folder, data_path
-from nnapi.conversion import Unsupported, WrongShape, convert, evaluate, inputs_of
-from nnapi.mapping import IRREGULAR, REGULAR
-from nnapi.records import Record, disagreement, read, signed
 
 from nir.errors import NirError
 from nir.ir import InferenceError
 from nir.ops import OPERATORS
 from nir.verify import verify
+from nnapi.conversion import Unsupported, WrongShape, convert, evaluate, inputs_of
+from nnapi.mapping import IRREGULAR, REGULAR
+from nnapi.records import Record, disagreement, read, signed
 
 
 @functools.cache
