@@ -1,0 +1,48 @@
+"""From Relay to NIR, in the manner of the paper: a walk in post order, an entry per node, a table of handlers.
+
+    module = nir.passes.relay_to_nir(nir.relay.load("model.relay", "model.params"))
+
+The converter (converter.py) walks; the handlers (handlers_*.py, joined in table.py) say what one Relay operator is in
+NIR, and fuse it with what came before where that is exact; the scales and zero points that `qnn` operators state go
+onto the tensors' types (statements.py), and from there to all others (nir.passes.quantisation). To add an operator,
+write a function from a `RelayCall` to a value and give it a row in its family's `HANDLERS`.
+"""
+
+from __future__ import annotations
+
+from nir.ir import Module
+from nir.ops.common import Rounding
+from nir.passes.relay_to_nir.converter import ModuleConverter
+from nir.passes.relay_to_nir.entry import NodeEntry
+from nir.passes.relay_to_nir.finishing import finish
+from nir.passes.relay_to_nir.table import HANDLERS
+from nir.relay.ast import Module as RelayModule
+from nir.verify import verify
+
+
+def relay_to_nir(
+    relay_module: RelayModule,
+    *,
+    foreign: bool = False,
+    propagate: bool = True,
+    rounding: Rounding | str = Rounding.UPWARD,
+) -> Module:
+    """The NIR module of a Relay module's `@main` and of what it calls; parameters keep their names.
+
+    `foreign` keeps operators that NIR does not have, as `foreign "relay.<name>"`. Without `propagate` only those
+    tensors are quantised for which a `qnn` operator states it, and the module is not verified: a look at what
+    propagation starts from. `rounding` is for `qnn` operators that do not say how they round (TVM's own default is
+    upward). Where the module says that it rescales in floating point, `@main` says so in the attribute `profile`: the
+    numeric profile under which it gives Relay's integers.
+
+    Raises `ConvertError` with everything that cannot be converted, each once, and with how often it occurs.
+    """
+    converter = ModuleConverter(relay_module, HANDLERS, foreign, Rounding(rounding))
+    module = converter.convert()
+    finish(module, converter, propagate)
+    if propagate:
+        verify(module)
+    return module
+
+
+__all__ = ["HANDLERS", "NodeEntry", "relay_to_nir"]

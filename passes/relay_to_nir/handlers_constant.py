@@ -1,0 +1,58 @@
+"""Tensors that are known without running anything."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nir.ir import Value
+from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
+
+
+def filled(call: RelayCall, number: float) -> Value:
+    """A constant of the result's type."""
+    return call.new_constant(np.full(call.shape, number, call.types[0].element.numpy))
+
+
+def full(call: RelayCall) -> Value:
+    """The fill value is the first argument of `full`, the second of `full_like`."""
+    return filled(call, call.known(len(call.entries) - 1, "the fill value").item())
+
+
+def zeros(call: RelayCall) -> Value:
+    return filled(call, 0)
+
+
+def ones(call: RelayCall) -> Value:
+    return filled(call, 1)
+
+
+def arange(call: RelayCall) -> Value:
+    start, stop, step = (call.known(index, "a bound").item() for index in range(3))
+    return call.new_constant(np.arange(start, stop, step, dtype=call.types[0].element.numpy))
+
+
+def one_hot(call: RelayCall) -> Value:
+    """1 where the position along the new dimension equals the index; off + that * (on - off)."""
+    on, off = call.known(1, "the value of hits"), call.known(2, "the value of misses")
+    element = call.types[0].element
+    rank = call.type.rank
+    axis = call.axis(int(call.attrs["axis"]), rank)
+    indices = call.emit("expand_dims", call.value(0), axis=axis)
+    positions = np.arange(int(call.attrs["depth"]), dtype=indices.element.numpy)
+    shape = [-1 if d == axis else 1 for d in range(rank)]
+    hits = call.emit("cast", call.emit("equal", indices, call.new_constant(positions.reshape(shape))), element=element)
+    if (on.item(), off.item()) == (1, 0):
+        return hits
+    return call.emit("add", call.emit("mul", hits, call.number(on.item() - off.item(), hits)), call.number(off, hits))
+
+
+HANDLERS: HandlerTable = {
+    "arange": arange,
+    "full": full,
+    "full_like": full,
+    "one_hot": one_hot,
+    "ones": ones,
+    "ones_like": ones,
+    "zeros": zeros,
+    "zeros_like": zeros,
+}

@@ -1,0 +1,312 @@
+"""Elementwise operators: arithmetic with broadcasting, functions of one operand, activations, comparisons."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from nir.ir import ElementType, Value
+from nir.ops.common import Activation
+from nir.ops.profiles import activation_bounds
+from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
+from nir.passes.relay_to_nir.handlers_convolution import along_axis
+
+_REAL_BOUNDS = {(0.0, 6.0): Activation.RELU6, (-1.0, 1.0): Activation.RELU1, (0.0, math.inf): Activation.RELU}
+"""Bounds of float values, and the activation that sets them."""
+
+
+def unary(operator: str, call: RelayCall) -> Value:
+    """One operator for one."""
+    if not call.is_float(0):
+        _raw_arithmetic(call)
+    return call.emit(operator, call.value(0))
+
+
+def binary(operator: str, call: RelayCall) -> Value:
+    """One operator for one, both with numpy's broadcasting."""
+    if not call.is_float(0):
+        _raw_arithmetic(call)
+    return call.emit(operator, call.value(0), call.value(1))
+
+
+def moving(operator: str, call: RelayCall) -> Value:
+    """A choice among stored elements: on integers it holds whatever they stand for, so long as it is the same."""
+    return call.raw(call.emit(operator, call.value(0), call.value(1)))
+
+
+def comparison(operator: str, call: RelayCall) -> Value:
+    """Integers are compared as stored; the converter makes sure that both sides stand for the same values."""
+    value = call.emit(operator, call.value(0), call.value(1))
+    if call.value(0).element.is_integer and value.producer is not None:
+        call.graph.raw.append(value.producer)
+    return value
+
+
+def _raw_arithmetic(call: RelayCall) -> None:
+    """Integers that Relay computes with as they are must not stand for real values in NIR."""
+    call.graph.plain.update(call.value(index) for index in range(len(call.entries)))
+
+
+def divide(call: RelayCall) -> Value:
+    """Division of floats; that of integers cuts off in Relay and rounds down in NIR."""
+    if not call.is_float(0):
+        call.refuse("division of integers towards zero has no counterpart in NIR")
+    return call.emit("div", call.value(0), call.value(1))
+
+
+def floor_divide(call: RelayCall) -> Value:
+    if call.is_float(0):
+        return call.emit("floor", call.emit("div", call.value(0), call.value(1)))
+    return binary("div", call)
+
+
+def floor_mod(call: RelayCall) -> Value:
+    """x - floor(x / y) * y."""
+    quotient = floor_divide(call)
+    return call.emit("sub", call.value(0), call.emit("mul", quotient, call.value(1)))
+
+
+def ceil(call: RelayCall) -> Value:
+    return call.emit("neg", call.emit("floor", call.emit("neg", call.value(0))))
+
+
+def sign(call: RelayCall) -> Value:
+    """1, 0 or -1."""
+    x = call.value(0)
+    if not call.is_float(0):
+        _raw_arithmetic(call)
+    zero, one = call.number(0, x), call.number(1, x)
+    positive = _chosen(call, call.emit("greater", x, zero), one, zero)
+    return call.emit("sub", positive, _chosen(call, call.emit("less", x, zero), one, zero))
+
+
+def _chosen(call: RelayCall, condition: Value, yes: Value, no: Value) -> Value:
+    """`select` needs equal shapes, so a truth becomes a number by a cast."""
+    return call.emit("cast", condition, element=yes.element)
+
+
+def trunc(call: RelayCall) -> Value:
+    """floor above 0, ceil below: sign by two clamps, so that no choice is needed."""
+    x = call.value(0)
+    zero = call.number(0, x)
+    above = call.emit("floor", call.emit("maximum", x, zero))
+    below = call.emit("floor", call.emit("neg", call.emit("minimum", x, zero)))
+    return call.emit("sub", above, below)
+
+
+def log_of_base(base: float, call: RelayCall) -> Value:
+    logarithm = call.emit("log", call.value(0))
+    return call.emit("mul", logarithm, call.number(1.0 / math.log(base), logarithm))
+
+
+def hyperbolic(sign_operator: str, call: RelayCall) -> Value:
+    """(exp(x) +- exp(-x)) / 2."""
+    x = call.value(0)
+    pair = call.emit(sign_operator, call.emit("exp", x), call.emit("exp", call.emit("neg", x)))
+    return call.emit("mul", pair, call.number(0.5, x))
+
+
+def logical_xor(call: RelayCall) -> Value:
+    return call.emit("not_equal", call.value(0), call.value(1))
+
+
+def isnan(call: RelayCall) -> Value:
+    return call.emit("not_equal", call.value(0), call.value(0))
+
+
+def isfinite(call: RelayCall) -> Value:
+    """x - x is 0 for finite numbers, NaN for others."""
+    x = call.value(0)
+    return call.emit("equal", call.emit("sub", x, x), call.number(0, x))
+
+
+# --- activations ---
+
+
+def relu(call: RelayCall) -> Value:
+    value = call.value(0)
+    if value.element.is_float:
+        return _activated(call, value, Activation.RELU)
+    return _stored_clip(call, value, 0, value.element.maximum)
+
+
+def clip(call: RelayCall) -> Value:
+    """Bounds are real values for floats, stored integers for integers."""
+    value = call.value(0)
+    low, high = float(call.attrs["a_min"]), float(call.attrs["a_max"])
+    if not value.element.is_float:
+        return _stored_clip(call, value, low, high)
+    if high >= float(np.finfo(value.element.numpy).max):
+        high = math.inf
+    activation = _REAL_BOUNDS.get((low, high))
+    if activation is not None:
+        return _activated(call, value, activation)
+    if low > -math.inf:
+        value = call.emit("maximum", value, call.number(low, value))
+    return value if high == math.inf else call.emit("minimum", value, call.number(high, value))
+
+
+def _activated(call: RelayCall, value: Value, activation: Activation) -> Value:
+    """The activation as part of the operation before where that takes one, else by itself."""
+    op = call.maker(0, *FUSING)
+    if op is not None and call.only_user(value) and "activation" not in op.attributes:
+        return call.again(op, activation=activation)
+    return call.emit(activation.value, value)
+
+
+def _stored_clip(call: RelayCall, value: Value, low: float, high: float) -> Value:
+    """Bounds on stored integers: nothing where all are inside, an activation where it means the same."""
+    element = value.element
+    lowest, highest = max(math.trunc(max(low, -(2.0**40))), element.minimum), math.trunc(min(high, 2.0**40))
+    highest = min(highest, element.maximum)
+    if (lowest, highest) == (element.minimum, element.maximum):
+        return value
+    op = call.maker(0, *FUSING)
+    if op is not None and call.only_user(value) and "activation" not in op.attributes and value.type.quantisation:
+        for activation in (Activation.RELU, Activation.RELU6, Activation.RELU1):
+            if activation_bounds(value.type, activation) == (lowest, highest):
+                return call.again(op, activation=activation)
+    if lowest > element.minimum:
+        value = call.raw(call.emit("maximum", value, call.number(lowest, value)))
+    if highest < element.maximum:
+        value = call.raw(call.emit("minimum", value, call.number(highest, value)))
+    return value
+
+
+FUSING = (
+    "conv_2d",
+    "depthwise_conv_2d",
+    "grouped_conv_2d",
+    "transpose_conv_2d",
+    "fully_connected",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "average_pool_2d",
+    "max_pool_2d",
+)
+"""Operators that take an activation."""
+
+
+def leaky_relu(call: RelayCall) -> Value:
+    return call.emit("leaky_relu", call.value(0), alpha=float(call.attrs["alpha"]))
+
+
+def prelu(call: RelayCall) -> Value:
+    rank = call.type.rank
+    axis = call.axis(int(call.attrs["axis"]), rank)
+    return call.emit("prelu", call.value(0), along_axis(call, 1, axis, rank))
+
+
+# --- casts and copies ---
+
+
+def cast(call: RelayCall) -> Value:
+    """To the same type nothing; back to the type that was widened before, what was widened."""
+    value = call.value(0)
+    element = call.types[0].element
+    if value.element is element:
+        return value
+    op = value.producer
+    if op is not None and op.name == "cast" and op.operands[0] is not None and op.operands[0].element is element:
+        widens = value.element is ElementType.I32 and element.is_integer and element.bits <= 16
+        if widens:
+            return op.operands[0]
+    return call.emit("cast", value, element=element)
+
+
+def identity(call: RelayCall) -> Value:
+    return call.value(0)
+
+
+def dropout(call: RelayCall) -> list[Value]:
+    """Nothing at inference; the mask, which nobody uses, is all ones."""
+    value = call.value(0)
+    return [value, call.new_constant(np.ones(call.input_shape(0), value.element.numpy))]
+
+
+def where(call: RelayCall) -> Value:
+    """A choice by a condition of any type; NIR's operands have equal shapes."""
+    condition = call.value(0)
+    if condition.element is not ElementType.BOOL:
+        condition = call.emit("not_equal", condition, call.number(0, condition))
+    shape = call.shape
+    operands = [broadcast(call, value, shape) for value in (condition, call.value(1), call.value(2))]
+    return call.raw(call.emit("select", *operands))
+
+
+def broadcast(call: RelayCall, value: Value, shape: tuple[int, ...]) -> Value:
+    """`value` repeated to `shape`, by numpy's rules."""
+    given = call.static_shape(value)
+    padded = (1,) * (len(shape) - len(given)) + given
+    value = call.reshaped(value, padded)
+    multiples = tuple(wanted if size == 1 else 1 for size, wanted in zip(padded, shape, strict=True))
+    return value if all(count == 1 for count in multiples) else call.emit("tile", value, multiples=multiples)
+
+
+def each(handler: Callable[[str, RelayCall], Value], names: dict[str, str]) -> HandlerTable:
+    """Rows for Relay operators that differ only in the NIR operator, which is the handler's first argument."""
+    return {relay: functools.partial(handler, nir) for relay, nir in names.items()}
+
+
+HANDLERS: HandlerTable = {
+    **each(
+        unary,
+        {
+            "abs": "abs",
+            "erf": "erf",
+            "exp": "exp",
+            "floor": "floor",
+            "log": "log",
+            "logical_not": "logical_not",
+            "negative": "neg",
+            "rsqrt": "rsqrt",
+            "sigmoid": "logistic",
+            "sin": "sin",
+            "sqrt": "sqrt",
+            "tanh": "tanh",
+        },
+    ),
+    **each(binary, {"add": "add", "multiply": "mul", "power": "pow", "subtract": "sub"}),
+    **each(moving, {"maximum": "maximum", "minimum": "minimum"}),
+    **each(
+        comparison,
+        {
+            "equal": "equal",
+            "greater": "greater",
+            "greater_equal": "greater_equal",
+            "less": "less",
+            "less_equal": "less_equal",
+            "logical_and": "logical_and",
+            "logical_or": "logical_or",
+            "not_equal": "not_equal",
+        },
+    ),
+    "cast": cast,
+    "ceil": ceil,
+    "clip": clip,
+    "copy": identity,
+    "cosh": functools.partial(hyperbolic, "add"),
+    "divide": divide,
+    "floor_divide": floor_divide,
+    "floor_mod": floor_mod,
+    "isfinite": isfinite,
+    "isnan": isnan,
+    "log10": functools.partial(log_of_base, 10.0),
+    "log2": functools.partial(log_of_base, 2.0),
+    "logical_xor": logical_xor,
+    "nn.dropout": dropout,
+    "nn.leaky_relu": leaky_relu,
+    "nn.prelu": prelu,
+    "nn.relu": relu,
+    "sign": sign,
+    "sinh": functools.partial(hyperbolic, "sub"),
+    "stop_fusion": identity,
+    "annotation.stop_fusion": identity,
+    "trunc": trunc,
+    "where": where,
+}

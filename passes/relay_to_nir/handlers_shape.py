@@ -1,0 +1,256 @@
+"""Shapes, order of dimensions, joining, slicing, padding, gathering: operators that move elements.
+
+What they move may be stored integers whose scale is stated elsewhere; quantisation propagation finds it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nir.ir import Value
+from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
+from nir.passes.relay_to_nir.handlers_elementwise import broadcast, each
+from nir.passes.relay_to_nir.parameters import integers, layout_of
+
+
+def reshape(call: RelayCall) -> Value:
+    """Whatever the codes (0, -1 to -4, or a second operand) say, type inference has worked out the result."""
+    return call.reshaped(call.value(0), call.shape)
+
+
+def squeeze(call: RelayCall) -> Value:
+    value = call.value(0)
+    if call.attrs["axis"] is None:
+        return call.reshaped(value, call.shape)
+    axes = tuple(call.axis(axis, len(value.shape)) for axis in integers(call, "axis"))
+    return call.emit("squeeze", value, axes=axes) if axes else value
+
+
+def expand_dims(call: RelayCall) -> Value:
+    """One new dimension by its operator, any other number as a reshape."""
+    if int(call.attrs["num_newaxis"]) != 1:
+        return call.reshaped(call.value(0), call.shape)
+    return call.emit("expand_dims", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
+
+
+def transpose(call: RelayCall) -> Value:
+    value = call.value(0)
+    rank = len(value.shape)
+    if call.attrs["axes"] is None:
+        return call.transposed(value, tuple(reversed(range(rank))))
+    return call.transposed(value, [call.axis(axis, rank) for axis in integers(call, "axes")])
+
+
+def layout_transform(call: RelayCall) -> Value:
+    """Between layouts of the same letters."""
+    source, target = str(call.attrs["src_layout"]), str(call.attrs["dst_layout"])
+    if sorted(source) != sorted(target) or not source.isalpha():
+        call.refuse(f"from layout {source} to {target} has no counterpart in NIR")
+    return call.transposed(call.value(0), [source.index(letter) for letter in target])
+
+
+def concatenate(call: RelayCall) -> Value:
+    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    values = call.values(0)
+    return values[0] if len(values) == 1 else call.raw(call.emit("concatenation", *values, axis=axis))
+
+
+def stack(call: RelayCall) -> Value:
+    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    return call.raw(call.emit("pack", *call.values(0), axis=axis))
+
+
+def split(call: RelayCall) -> list[Value]:
+    """Equal parts by one operator, unequal ones as slices."""
+    shape = call.input_shape(0)
+    axis = call.axis(int(call.attrs["axis"]), len(shape))
+    sections = call.attrs["indices_or_sections"]
+    if isinstance(sections, int):
+        return list(call.operation("split", call.value(0), axis=axis, parts=sections).results)
+    edges = [0, *(min(max(int(edge), 0), shape[axis]) for edge in sections), shape[axis]]
+    made = []
+    for start, end in zip(edges, edges[1:], strict=False):
+        begin, size = [0] * len(shape), list(shape)
+        begin[axis], size[axis] = start, max(end - start, 0)
+        made.append(call.emit("slice", call.value(0), begin=tuple(begin), size=tuple(size)))
+    return made
+
+
+def strided_slice(call: RelayCall) -> Value:
+    """begin, end and strides of all dimensions, or of `axes`, worked out by Python's rules of slicing."""
+    shape = call.input_shape(0)
+    slices = _slices(call, shape)
+    if all(step == 1 for _, _, step in slices):
+        begin = tuple(start for start, _, _ in slices)
+        size = tuple(max(stop - start, 0) for start, stop, _ in slices)
+        return call.value(0) if size == shape else call.emit("slice", call.value(0), begin=begin, size=size)
+    end_mask = sum(1 << d for d, (_, stop, _) in enumerate(slices) if stop < 0)
+    return call.emit(
+        "strided_slice",
+        call.value(0),
+        begin=tuple(start for start, _, _ in slices),
+        end=tuple(max(stop, 0) for _, stop, _ in slices),
+        strides=tuple(step for _, _, step in slices),
+        end_mask=end_mask,
+    )
+
+
+def _slices(call: RelayCall, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """(start, stop, step) of every dimension; a stop of -1 is before the first element."""
+    if call.attrs["begin"] is None or call.attrs["end"] is None:
+        call.refuse("a slice whose bounds are known only at run time has no counterpart in NIR")
+    begins, ends = integers(call, "begin"), integers(call, "end")
+    strides = integers(call, "strides") if call.attrs["strides"] is not None else (1,)
+    axes = integers(call, "axes") if call.attrs.get("axes") is not None else tuple(range(len(begins)))
+    by_size = call.attrs.get("slice_mode", "end") == "size"
+    found = [(0, size, 1) for size in shape]
+    for i, given in enumerate(axes):
+        axis = call.axis(given, len(shape))
+        size, begin = shape[axis], begins[i]
+        step = 1 if by_size else strides[i] if i < len(strides) else strides[0] if len(strides) == 1 else 1
+        end = ends[i] if i < len(ends) else size
+        if by_size:
+            begin = begin + size if begin < 0 else begin
+            end = size if ends[i] < 0 else begin + ends[i]
+        found[axis] = slice(begin, end, step).indices(size)
+    return found
+
+
+def pad(call: RelayCall) -> Value:
+    """Constant borders keep a stored integer as it is; mirrored ones have an operator of their own."""
+    pairs = tuple((int(before), int(after)) for before, after in call.attrs["pad_width"])
+    if call.attrs["pad_mode"] == "reflect":
+        return call.emit("mirror_pad", call.value(0), padding=pairs, mode="reflect")
+    if call.attrs["pad_mode"] != "constant":
+        call.refuse(f"pad_mode {call.attrs['pad_mode']} has no counterpart in NIR")
+    data = call.value(0)
+    if not any(before or after for before, after in pairs):
+        return data
+    if len(call.entries) > 1:
+        number = call.known(1, "the padding value").item()
+    else:
+        number = call.attrs["pad_value"]
+    if data.element.is_float and number == 0:
+        return call.emit("pad", data, padding=pairs)
+    return call.emit("pad_v2", data, padding=pairs, value=float(number) if data.element.is_float else int(number))
+
+
+def mirror_pad(call: RelayCall) -> Value:
+    pairs = tuple((int(before), int(after)) for before, after in call.attrs["pad_width"])
+    return call.emit("mirror_pad", call.value(0), padding=pairs, mode=str(call.attrs["mode"]).lower())
+
+
+def take(call: RelayCall) -> Value:
+    """Relay moves indices that are out of range into it; constant ones are moved now."""
+    if call.attrs.get("batch_dims"):
+        call.refuse("take with batch dimensions has no counterpart in NIR")
+    data, shape = call.value(0), call.input_shape(0)
+    if call.attrs["axis"] is None:
+        data, shape, axis = call.reshaped(data, (math.prod(shape),)), (math.prod(shape),), 0
+    else:
+        axis = call.axis(int(call.attrs["axis"]), len(shape))
+    return call.emit("gather", data, _indices(call, shape[axis]), axis=axis)
+
+
+def _indices(call: RelayCall, size: int) -> Value:
+    mode = call.attrs.get("mode", "clip")
+    array = call.constant(1)
+    if array is not None:
+        bounded = np.mod(array, size) if mode == "wrap" else np.clip(array, 0, size - 1) if mode == "clip" else array
+        return call.new_constant(bounded.astype(np.int32))
+    indices = call.value(1)
+    if mode == "wrap":
+        call.refuse("take with mode wrap needs constant indices")
+    if mode == "clip":
+        indices = call.emit("maximum", indices, call.number(0, indices))
+        indices = call.emit("minimum", indices, call.number(size - 1, indices))
+    return indices
+
+
+def tile(call: RelayCall) -> Value:
+    """Relay adds dimensions in front of the data, or ones in front of the repetitions."""
+    repetitions = integers(call, "reps")
+    shape = call.input_shape(0)
+    rank = max(len(shape), len(repetitions))
+    value = call.reshaped(call.value(0), (1,) * (rank - len(shape)) + shape)
+    return call.emit("tile", value, multiples=(1,) * (rank - len(repetitions)) + repetitions)
+
+
+def repeat(call: RelayCall) -> Value:
+    """Each element several times in a row: a new dimension behind the axis, repeated, then joined with it."""
+    shape = call.input_shape(0)
+    axis = call.axis(int(call.attrs["axis"]), len(shape))
+    times = int(call.attrs["repeats"])
+    value = call.reshaped(call.value(0), (*shape[: axis + 1], 1, *shape[axis + 1 :]))
+    multiples = [1] * (len(shape) + 1)
+    multiples[axis + 1] = times
+    return call.reshaped(call.emit("tile", value, multiples=tuple(multiples)), call.shape)
+
+
+def reverse(call: RelayCall) -> Value:
+    return call.emit("reverse", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
+
+
+def broadcast_to(call: RelayCall) -> Value:
+    return broadcast(call, call.value(0), call.shape)
+
+
+def blocks(operator: str, call: RelayCall) -> Value:
+    """depth_to_space and space_to_depth with the block's position above the channel."""
+    mode = call.attrs.get("mode", "DCR")
+    if mode not in ("DCR", ""):
+        call.refuse(f"mode {mode} has no counterpart in NIR")
+    return call.emit(operator, call.value(0), block=int(call.attrs["block_size"]), layout=layout_of(call))
+
+
+def batch_to_space(call: RelayCall) -> Value:
+    """NIR cuts nothing off: the crops are a slice."""
+    block = integers(call, "block_shape")
+    if len(block) != 2 or len(call.input_shape(0)) != 4:
+        call.refuse("only blocks of height and width of images have a counterpart in NIR")
+    whole = call.emit("batch_to_space_nd", call.value(0), block=block)
+    begin = (0, *(int(before) for before, _ in call.attrs["crops"]), 0)
+    return whole if whole.shape == call.shape else call.emit("slice", whole, begin=begin, size=call.shape)
+
+
+def space_to_batch(call: RelayCall) -> Value:
+    block = integers(call, "block_shape")
+    if len(block) != 2 or len(call.input_shape(0)) != 4 or float(call.attrs["pad_value"]) != 0:
+        call.refuse("only blocks of height and width of images, padded with 0, have a counterpart in NIR")
+    (top, bottom), (left, right) = call.attrs["paddings"]
+    if not call.is_float(0):
+        _no_padding_of_integers(call, (top, bottom, left, right))
+    return call.emit("space_to_batch_nd", call.value(0), block=block, padding=(top, bottom, left, right))
+
+
+def _no_padding_of_integers(call: RelayCall, padding: tuple[int, ...]) -> None:
+    if any(padding):
+        call.refuse("padding stored integers with 0 has no counterpart in NIR")
+
+
+HANDLERS: HandlerTable = {
+    **each(blocks, {"nn.depth_to_space": "depth_to_space", "nn.space_to_depth": "space_to_depth"}),
+    "broadcast_to": broadcast_to,
+    "broadcast_to_like": broadcast_to,
+    "concatenate": concatenate,
+    "expand_dims": expand_dims,
+    "layout_transform": layout_transform,
+    "nn.batch_flatten": reshape,
+    "nn.batch_to_space_nd": batch_to_space,
+    "nn.mirror_pad": mirror_pad,
+    "nn.pad": pad,
+    "nn.space_to_batch_nd": space_to_batch,
+    "repeat": repeat,
+    "reshape": reshape,
+    "reshape_like": reshape,
+    "reverse": reverse,
+    "split": split,
+    "squeeze": squeeze,
+    "stack": stack,
+    "strided_slice": strided_slice,
+    "take": take,
+    "tile": tile,
+    "transpose": transpose,
+}

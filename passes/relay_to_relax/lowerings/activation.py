@@ -1,0 +1,61 @@
+"""Activations, softmax, clip, dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+from tvm import relax, topi
+
+from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, dtype_of, shape_of
+from nir.passes.relay_to_relax.lowerings.elementwise import direct
+from nir.relay.types import numpy_dtype
+
+
+def _clip(site: Site) -> Value:
+    return clipped(site, site.args[0], site.attrs["a_min"], site.attrs["a_max"])
+
+
+def clipped(site: Site, value: relax.Expr, low: float, high: float) -> relax.Expr:
+    """`value` between `low` and `high`; for integers the bounds are brought into the range of the element type."""
+    numpy_type = numpy_dtype(dtype_of(value))
+    if numpy_type is not None and numpy_type.kind in "iu":
+        limits = np.iinfo(numpy_type)
+        low, high = (int(min(max(bound, limits.min), limits.max)) for bound in (low, high))
+    return site.emit(relax.op.clip(value, low, high))
+
+
+def _leaky_relu(site: Site) -> Value:
+    return site.emit(relax.op.nn.leakyrelu(site.args[0], site.attrs["alpha"]))
+
+
+def _prelu(site: Site) -> Value:
+    return site.emit(relax.op.nn.prelu(site.args[0], site.args[1], site.attrs["axis"]))
+
+
+def _softmax(site: Site) -> Value:
+    return site.emit(relax.op.nn.softmax(site.args[0], site.attrs["axis"]))
+
+
+def _log_softmax(site: Site) -> Value:
+    return site.emit(relax.op.nn.log_softmax(site.args[0], site.attrs["axis"]))
+
+
+def _fast_softmax(site: Site) -> Value:
+    return site.te(topi.nn.fast_softmax, site.args[0], site.attrs["axis"])
+
+
+def _dropout(site: Site) -> Value:
+    """Nothing is dropped when a model runs; the mask that training would use is all ones."""
+    data = site.args[0]
+    return data, constant(np.ones(shape_of(data)), dtype_of(data))
+
+
+LOWERINGS: dict[str, Lowering] = {
+    "clip": _clip,
+    "nn.dropout": _dropout,
+    "nn.fast_softmax": _fast_softmax,
+    "nn.leaky_relu": _leaky_relu,
+    "nn.log_softmax": _log_softmax,
+    "nn.prelu": _prelu,
+    "nn.relu": direct(relax.op.nn.relu),
+    "nn.softmax": _softmax,
+}
