@@ -57,11 +57,11 @@ def quantisation_text(quantisation: Quantisation | None) -> str:
     """Quantisation parameters as they stand inside `tensor<...>`, long lists cut short."""
     if quantisation is None:
         return "no quantisation"
-    if quantisation.axis is None:
+    axis, name = quantisation.axis, quantisation.scales_name
+    if axis is None and len(quantisation.scales) == len(quantisation.zero_points) == 1:
         return str(quantisation)
-    name = quantisation.scales_name
     scales = write_name("@", name) if name is not None else list_text(float32_text(s) for s in quantisation.scales)
-    text = f"axis={quantisation.axis}, scales={scales}"
+    text = f"scales={scales}" if axis is None else f"axis={axis}, scales={scales}"
     if any(quantisation.zero_points):
         text += f", zero_points={list_text(map(str, quantisation.zero_points))}"
     return text
