@@ -32,6 +32,7 @@ from nir.relay.ast import (
 )
 from nir.relay.types import FuncType, TensorType, TupleType, Type
 from nir.relay.visitor import post_order
+from nir.source import Span
 
 _ROUNDINGS = ("UPWARD", "TONEAREST")
 _COMPUTE_DTYPES = ("int64", "float32", "float64")
@@ -125,9 +126,7 @@ class _Converter:
         """`value`, as a Python tuple of its fields where it is a tuple; emits the projections."""
         if not isinstance(value.ty, relax.TupleType):
             return value
-        emitted = (
-            self.emitter.emit(relax.TupleGetItem(value, index)) for index in range(len(value.ty.fields))
-        )
+        emitted = (self.emitter.emit(relax.TupleGetItem(value, index)) for index in range(len(value.ty.fields)))
         return tuple(self._unpacked(field) for field in emitted)
 
     def _value(self, expr: Expr) -> Value:
@@ -198,10 +197,11 @@ class _Converter:
         cond = self._value(node.cond)
         return self._select(cond, self._value(node.true_branch), self._value(node.false_branch))
 
-    def _select(self, cond: relax.Expr, when_true: Value, when_false: Value) -> Value:
+    def _select(self, cond: relax.Expr, when_true: Value, when_false: Value, depth: int = 0) -> Value:
         if isinstance(when_true, tuple):
+            _check_depth(depth)
             pairs = zip(when_true, when_false, strict=True)
-            return tuple(self._select(cond, left, right) for left, right in pairs)
+            return tuple(self._select(cond, left, right, depth + 1) for left, right in pairs)
         return self.emitter.emit(relax.op.where(cond, when_true, when_false))
 
     def _itself(self, node: Expr) -> Value:
@@ -222,9 +222,21 @@ _METHODS: dict[type[Expr], Callable[[_Converter, Any], Value]] = {
 }
 
 
-def _packed(value: Value) -> relax.Expr:
-    """`value` as one Relax expression."""
-    return relax.Tuple([_packed(field) for field in value]) if isinstance(value, tuple) else value
+_TUPLE_DEPTH = 32
+"""How deep tuples may be nested: TVM walks them by recursion, without a check of its own."""
+
+
+def _packed(value: Value, depth: int = 0) -> relax.Expr:
+    """`value` as one Relax expression. Raises ConvertError where tuples are nested deeper than TVM can take."""
+    if not isinstance(value, tuple):
+        return value
+    _check_depth(depth)
+    return relax.Tuple([_packed(field, depth + 1) for field in value])
+
+
+def _check_depth(depth: int, span: Span | None = None) -> None:
+    if depth >= _TUPLE_DEPTH:
+        raise ConvertError("tuples are nested too deeply", span, expected=f"at most {_TUPLE_DEPTH} levels")
 
 
 def _parameters(function: Function) -> list[relax.Var]:
@@ -243,9 +255,10 @@ def _parameters(function: Function) -> list[relax.Var]:
     return params
 
 
-def _relax_type(var: Var, stated: Type | None) -> Any:
+def _relax_type(var: Var, stated: Type | None, depth: int = 0) -> Any:
     if isinstance(stated, TupleType):
-        return relax.TupleType([_relax_type(var, field) for field in stated.fields])
+        _check_depth(depth, var.span)
+        return relax.TupleType([_relax_type(var, field, depth + 1) for field in stated.fields])
     if stated is None or isinstance(stated, FuncType):
         raise ConvertError(
             f"parameter %{var.name_hint} is no tensor", var.span, expected="a tensor type", found=str(stated)

@@ -31,7 +31,9 @@ def _arange(site: Site) -> Value:
 
 
 def _meshgrid(site: Site) -> Value:
-    return site.te(lambda *tensors: list(topi.meshgrid(list(tensors), site.attrs["indexing"])), *site.args[0], name="meshgrid")
+    return site.te(
+        lambda *tensors: list(topi.meshgrid(list(tensors), site.attrs["indexing"])), *site.args[0], name="meshgrid"
+    )
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -29,7 +29,9 @@ def _one_hot(site: Site) -> Value:
     dtype = attrs["dtype"] or "int32"
     values = [tirx.const(value, dtype) for value in (on, off)]
     depth = attrs["depth"] if site.name == "one_hot" else int(site.static(3, "the depth"))
-    return site.te(lambda indices: topi.one_hot(indices, *values, depth, attrs["axis"], dtype), site.args[0], name="one_hot")
+    return site.te(
+        lambda indices: topi.one_hot(indices, *values, depth, attrs["axis"], dtype), site.args[0], name="one_hot"
+    )
 
 
 def _scatter_elements(reduction: str | None = None) -> Lowering:
@@ -50,7 +52,9 @@ def _sequence_mask(site: Site) -> Value:
 
 def _trilu(site: Site) -> Value:
     k = int(site.static(1, "the diagonal"))
-    return site.te(lambda x: topi.trilu(x, tirx.const(k, "int32"), bool(site.attrs["upper"])), site.args[0], name="trilu")
+    return site.te(
+        lambda x: topi.trilu(x, tirx.const(k, "int32"), bool(site.attrs["upper"])), site.args[0], name="trilu"
+    )
 
 
 def _matrix_set_diag(site: Site) -> Value:
@@ -82,7 +86,9 @@ def _invert_permutation(site: Site) -> Value:
 
 
 LOWERINGS: dict[str, Lowering] = {
-    "adv_index": lambda site: site.te(lambda data, *indices: topi.adv_index(data, indices), *site.args[0], name="adv_index"),
+    "adv_index": lambda site: site.te(
+        lambda data, *indices: topi.adv_index(data, indices), *site.args[0], name="adv_index"
+    ),
     "dyn.one_hot": _one_hot,
     "gather": _gather,
     "gather_nd": _gather_nd,

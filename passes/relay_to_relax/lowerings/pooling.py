@@ -54,9 +54,7 @@ def pooled(site: Site, data: relax.Expr, kind: str) -> relax.Expr:
             layout=layout,
             count_include_pad=count_include_pad,
         )
-    return site.emit(
-        operator(data, window, strides, padding, dilation, ceil_mode, count_include_pad, layout=layout)
-    )
+    return site.emit(operator(data, window, strides, padding, dilation, ceil_mode, count_include_pad, layout=layout))
 
 
 def _average(site: Site) -> Value:
@@ -96,7 +94,11 @@ def _output_size(site: Site, spatial: int) -> list[int]:
 LOWERINGS: dict[str, Lowering] = {
     **{f"nn.avg_pool{spatial}d": _average for spatial in (1, 2, 3)},
     **{f"nn.max_pool{spatial}d": _maximum for spatial in (1, 2, 3)},
-    **{f"nn.adaptive_{kind}_pool{spatial}d": _adaptive(kind, spatial) for kind in ("avg", "max") for spatial in (1, 2, 3)},
+    **{
+        f"nn.adaptive_{kind}_pool{spatial}d": _adaptive(kind, spatial)
+        for kind in ("avg", "max")
+        for spatial in (1, 2, 3)
+    },
     "nn.global_avg_pool2d": _global("avg"),
     "nn.global_max_pool2d": _global("max"),
 }

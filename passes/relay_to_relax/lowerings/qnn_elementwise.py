@@ -38,7 +38,9 @@ def _sum(sign: int) -> Lowering:
     def lower(site: Site) -> Value:
         target = Parameters.read(site, 6, 7)
         sides = [
-            requantised_or_widened(site, site.args[index], Parameters.read(site, scale, scale + 1), target, site.attrs[axis])
+            requantised_or_widened(
+                site, site.args[index], Parameters.read(site, scale, scale + 1), target, site.attrs[axis]
+            )
             for index, scale, axis in ((0, 2, "lhs_axis"), (1, 4, "rhs_axis"))
         ]
         operator = relax.op.add if sign > 0 else relax.op.subtract

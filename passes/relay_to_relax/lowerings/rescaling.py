@@ -45,8 +45,6 @@ class Parameters:
         return all(left.ndim == right.ndim == 0 and left == right for left, right in pairs)
 
 
-
-
 def elementwise(
     site: Site,
     data: relax.Expr,
