@@ -101,7 +101,11 @@ class RunError(NirError):
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """`did you mean 'x'?` for the known name nearest to `name`, or None when none is near."""
-    near = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.7)
+    choices = list(known)
+    near = [
+        *difflib.get_close_matches(name[:100], choices, n=1, cutoff=0.7),
+        *difflib.get_close_matches(name[:100].lower(), choices, n=1, cutoff=0.7),
+    ]
     return f"did you mean '{near[0]}'?" if near else None
 
 

@@ -147,8 +147,9 @@ class SequenceKind(Kind):
         return tuple(self.element.coerce(item) for item in value)
 
     def describe(self) -> str:
-        what = self.element.describe().replace("an ", "", 1).replace("a ", "", 1)
-        return f"a list of {what}s" if self.length is None else f"a list of {self.length} x {what}"
+        noun, _, rest = self.element.describe().removeprefix("an ").removeprefix("a ").partition(" ")
+        what = f"{noun}s {rest}".rstrip()
+        return f"a list of {what}" if self.length is None else f"a list of {self.length} {what}"
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,8 @@ def call_findings(op: Operation, module: Module) -> Iterator[Finding]:
         subject = is_subject(op, attribute)
         at: Part = "subject" if subject else ("attribute_value", attribute)
         if callee is None:
-            yield Finding(
-                f"{op.name}: there is no function {function_name(name)}",
-                at=at,
-                hint=suggestion(str(name), module.functions),
-            )
+            hint = suggestion(function_name(name), map(function_name, module.functions))
+            yield Finding(f"{op.name}: there is no function {function_name(name)}", at=at, hint=hint)
         elif isinstance(op, Call):
             yield from _signature_findings(op, callee)
 

@@ -74,7 +74,9 @@ def _axis_findings(
         yield Finding(
             f"{what} has a quantisation axis that is no dimension",
             at=(*place, "axis"),
-            expected=f"0 to {type.rank - 1}" if type.rank else "no axis: a scalar has no dimensions",
+            expected=("0", f"0 to {type.rank - 1}")[type.rank > 1]
+            if type.rank
+            else "no axis: a scalar has no dimensions",
             found=f"axis={axis} of {type_text(type.with_quantisation(None))}",
         )
     elif type.shape[axis] is not None and scales != type.shape[axis]:

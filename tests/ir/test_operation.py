@@ -130,7 +130,7 @@ def test_attributes_equal_to_their_default_are_not_stored(x: Value) -> None:
         ({"factor": True}, ValueError, "an integer >= 1"),
         ({"factor": 2**63}, ValueError, "an integer >= 1"),
         ({"factor": 2, "mode": "slow"}, ValueError, "one of fast, exact"),
-        ({"factor": 2, "sizes": (1, 2, 3)}, ValueError, "a list of 2 x integer"),
+        ({"factor": 2, "sizes": (1, 2, 3)}, ValueError, "a list of 2 integers"),
         ({"factor": 2, "weight": "heavy"}, ValueError, "a number"),
     ],
 )

@@ -199,7 +199,7 @@ def test_circle_of_many_calls_is_reported_once_and_briefly() -> None:
 def test_callee_of_a_call_made_by_hand() -> None:
     [diagnostic] = check(single(Call, {"callee": Symbol("mian")}))
     assert diagnostic.message == "call: there is no function @mian"
-    assert diagnostic.hint == "did you mean 'main'?"
+    assert diagnostic.hint == "did you mean '@main'?"
 
 
 def test_an_error_is_raised_with_all_diagnostics() -> None:
