@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import re
 
+from lark import Lark
+
 from nir.errors import ParseError
 from nir.grammar import parser
 from nir.source import Source, Span
@@ -17,10 +19,16 @@ _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|(.))", re.DOTALL)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.$-]+")
 
 
+def language(*, shortcuts: bool = True) -> Lark:
+    """The parser of the language, for the rules `module` and `operation`; without `shortcuts` slow, but the same."""
+    files = ("nir.lark", "plain.lark") if shortcuts else ("nir.lark",)
+    return parser(*files, start=("module", "operation"))
+
+
 @functools.cache
 def terminal(name: str) -> str:
     """The regular expression of a terminal of nir.lark, without groups that capture."""
-    return next(t.pattern.to_regexp() for t in parser("nir.lark").terminals if t.name == name)
+    return next(t.pattern.to_regexp() for t in language().terminals if t.name == name)
 
 
 def quote(text: str) -> str:
@@ -61,3 +69,11 @@ def write_name(sigil: str, name: str) -> str:
 def read_name(token: str, source: Source, start: int) -> str:
     """The name in a token that begins with its sigil (`%` or `@`) at offset `start`."""
     return unquote(token[1:], source, start + 1) if token[1] == '"' else token[1:]
+
+
+def is_word(text: str) -> bool:
+    """True for text that can stand without quotes as an attribute's name or a keyword."""
+    return _WORD.fullmatch(text) is not None
+
+
+_WORD = re.compile(terminal("WORD"))
