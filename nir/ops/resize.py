@@ -8,9 +8,10 @@ import numpy as np
 
 from nir.ir import InferenceError, Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
 from nir.ir.types import Dimension
+from nir.ops import resizing
 from nir.ops.common import Layout
 from nir.ops.families import PerTensorOperation
-from nir.ops.profiles import Array, Profile
+from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
 
 
 class Resizing(PerTensorOperation):
@@ -83,18 +84,35 @@ class ResizeBilinear(Resizing, name="resize_bilinear", nnapi=23):
     __slots__ = ()
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        shape, real = self._result_shape(input), input
-        if input.dtype.kind != "f" or input.dtype.itemsize < 4:
-            real = profile.dequantise(input, self.input.type)
-        for axis in self.spatial_axes():
-            real = self._interpolate(real, axis, shape[axis])
+        sizes = self._result_sizes(input)
+        if (
+            input.dtype.kind in "iu"
+            and input.dtype.itemsize < 4
+            and isinstance(profile, (TfliteProfile, XnnpackProfile))
+        ):
+            return self._stored(profile, input, sizes)
+        real = profile.dequantise(input, self.input.type)
+        for axis, resized in zip(self.spatial_axes(), sizes, strict=True):
+            real = self._interpolate(real, axis, resized)
         return profile.quantise(real, self.output.type)
 
-    def _result_shape(self, input: Array) -> list[int]:
-        sizes = list(input.shape)
-        for index, axis in enumerate(self.spatial_axes()):
-            sizes[axis] = self._resized(sizes[axis], index) or 0
-        return sizes
+    def _stored(self, profile: Profile, input: Array, sizes: list[int]) -> Array:
+        """Interpolates stored integers as TFLite's kernels for signed and unsigned ones do, or XNNPACK's."""
+        axes = self.spatial_axes()
+        pairs = [(input.shape[axis], resized) for axis, resized in zip(axes, sizes, strict=True)]
+        if not isinstance(profile, TfliteProfile):
+            rows, columns = (resizing.eleven_bit_taps(size, self.coordinates(size, n, 0.5)) for size, n in pairs)
+            return resizing.interpolate_eleven_bits(input, rows, columns, axes)
+        if input.dtype.kind == "u":
+            rows, columns = (resizing.float_taps(size, self.coordinates(size, n, 0.5)) for size, n in pairs)
+            return resizing.interpolate_float(input, rows, columns, axes)
+        flags = self.align_corners, self.half_pixel_centers
+        rows, columns = (resizing.fixed_taps(size, n, *flags) for size, n in pairs)
+        return resizing.interpolate_fixed(input, rows, columns, axes)
+
+    def _result_sizes(self, input: Array) -> list[int]:
+        """Height and width of the result for an operand of known size."""
+        return [self._resized(input.shape[axis], index) or 0 for index, axis in enumerate(self.spatial_axes())]
 
     def _interpolate(self, real: Array, axis: int, resized: int) -> Array:
         size = real.shape[axis]
