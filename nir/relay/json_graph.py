@@ -206,6 +206,9 @@ class JsonGraph:
             return self._decode_map(index, depth)
         if key.startswith("relay.attrs."):
             return self._attributes(index, depth)
+        if key == "relay.Constant":
+            data = self.constant(index).data
+            return (data.item() if data.ndim == 0 else f"<{key}>"), 1
         if key.startswith("runtime.Box"):
             kind = {"runtime.BoxInt": "int", "runtime.BoxFloat": "float"}.get(key, "bool")
             return self.literal(kind, self.string(index), f"node {index}"), 1

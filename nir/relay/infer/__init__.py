@@ -25,7 +25,7 @@ from nir.relay.ast import (
     TupleGetItem,
     Var,
 )
-from nir.relay.infer import convolution, elementwise, indexing, matmul, quantised, reduction, shape
+from nir.relay.infer import convolution, elementwise, indexing, matmul, quantised, reduction, shape, special
 from nir.relay.infer.site import CallSite, CannotInfer, Rule
 from nir.relay.types import FuncType, TensorType, TupleType, Type
 from nir.relay.visitor import post_order
@@ -38,6 +38,7 @@ RULES: dict[str, Rule] = {
     **quantised.RULES,
     **reduction.RULES,
     **shape.RULES,
+    **special.RULES,
 }
 """What the type of a call is, by the operator's name."""
 

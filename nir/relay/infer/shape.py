@@ -267,12 +267,12 @@ def _layout_transform(site: CallSite) -> Type:
         if block is not None:
             site.same_extent(block, extent, f"'src_layout' and the extent of {letter}")
         whole[letter] = product((whole.get(letter, 1), extent))
-    shape: list[Dimension] = []
-    for letter, block in target:
-        if letter not in whole:
-            raise site.error("the layouts have different letters", found=letter)
-        shape.append(block if block is not None else _outer(site, whole[letter], letter, target))
-    return TensorType(tuple(shape), data.dtype)
+    if {letter for letter, _ in target} != set(whole):
+        raise site.error("the layouts have different letters", expected=sorted(whole), found=site.attrs["dst_layout"])
+    shape = tuple(
+        block if block is not None else _outer(site, whole[letter], letter, target) for letter, block in target
+    )
+    return TensorType(shape, data.dtype)
 
 
 def _layout_axes(site: CallSite, name: str) -> list[tuple[str, int | None]]:
@@ -289,6 +289,8 @@ def _layout_axes(site: CallSite, name: str) -> list[tuple[str, int | None]]:
             digits = ""
         else:
             raise site.error(f"attribute '{name}' is no layout", found=site.attrs[name])
+    if digits or len({axis for axis in axes if axis[1] is None}) != len({letter for letter, _ in axes}):
+        raise site.error(f"attribute '{name}' is no layout", found=site.attrs[name])
     return axes
 
 
