@@ -107,32 +107,32 @@ class AccumulatingOperation(Operation):
             return True
         return self.bias.element is (self.input.element if self.input.element.is_float else ElementType.I32)
 
-    @constraint("A4: the input has one scale and zero point, the filter one or one per output channel", at="filter")
+    @constraint("Q1: the input has one scale and zero point, the filter one or one per output channel", at="filter")
     def scales_per_channel(self) -> bool:
         along = self.filter.type.quantisation
         return not is_per_channel(self.input) and (along is None or along.axis in (None, self.channel_dimension))
 
-    @constraint("A5: an integer result other than i32 has one scale, and input and filter are quantised", at="output")
+    @constraint("Q2: an integer result other than i32 has one scale, and input and filter are quantised", at="output")
     def result_quantised(self) -> bool:
         if not self.output.element.is_integer or self.output.element is ElementType.I32:
             return True
         quantised = all(v.type.quantisation is not None for v in (self.input, self.filter, self.output))
         return quantised and not is_per_channel(self.output)
 
-    @constraint("A6: an i32 result is the sum itself: no activation, zero point 0", at="output")
+    @constraint("Q3: an i32 result is the sum itself: no activation, zero point 0", at="output")
     def sum_plain(self) -> bool:
         if self.output.element is not ElementType.I32:
             return True
         stated = self.output.type.quantisation
         return self.activation is Activation.NONE and (stated is None or not any(stated.zero_points))
 
-    @constraint("A7: the scale of an i32 result is input scale x filter scale", at="output")
+    @constraint("Q4: the scale of an i32 result is input scale x filter scale", at="output")
     def sum_scale_agrees(self) -> bool:
         if self.output.element is not ElementType.I32:
             return True
         return self._is_sum_scale(self.output.type.quantisation, self.output_channel_dimension())
 
-    @constraint("A8: a quantised bias has zero point 0 and the scale input scale x filter scale", at="bias")
+    @constraint("Q5: a quantised bias has zero point 0 and the scale input scale x filter scale", at="bias")
     def bias_scale_agrees(self) -> bool:
         if self.bias is None or self.bias.type.quantisation is None:
             return True

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nir.ir import InferenceError, Operation, Shape, Value, attribute, constraint, operand
-from nir.ir.types import FLOATS
+from nir.ir.types import FLOATS, Dimension
 from nir.ops.accumulating import STORED, AccumulatingOperation, Kernel, Weights
 from nir.ops.common import Layout, Padding, PaddingScheme
 from nir.ops.convolving import convolve, convolve_depthwise, convolve_transposed
@@ -229,7 +229,7 @@ class TransposeConv2d(ImageConvolution, name="transpose_conv_2d", nnapi=91):
 
     def infer_shapes(self) -> Sequence[Shape]:
         batch, height, width, _ = image_sizes(self.input.shape, self.layout)
-        sizes = []
+        sizes: list[Dimension] = []
         for index, (length, window) in enumerate(zip((height, width), self.filter.shape[1:3], strict=True)):
             if self.output_size is not None:
                 sizes.append(self.output_size[index])

@@ -22,7 +22,7 @@ from nir.ops.accumulating import (
     sum_dtype,
     zero_point,
 )
-from nir.ops.common import Rounding
+from nir.ops.common import Activation, Rounding
 from nir.ops.profiles import Profile, ScaleProduct
 from nir.ops.requantising import Finish, finish_accumulator, finish_requantised
 
@@ -115,17 +115,17 @@ class BatchMatmul(Operation, name="batch_matmul", traits={Trait.ACCUMULATES}, nn
             return self.right.element is self.output.element is self.left.element
         return self.right.element in STORED and self.output.element.is_integer
 
-    @constraint("C3: operands and result have one scale each, or none", at="right")
+    @constraint("Q1: operands and result have one scale each, or none", at="right")
     def quantised_per_tensor(self) -> bool:
         return not any(is_per_channel(value) for value in (self.left, self.right, self.output))
 
-    @constraint("C4: an integer result other than i32 is quantised, and so are both operands", at="output")
+    @constraint("Q2: an integer result other than i32 is quantised, and so are both operands", at="output")
     def result_quantised(self) -> bool:
         if not self.output.element.is_integer or self.output.element is ElementType.I32:
             return True
         return all(v.type.quantisation is not None for v in (self.left, self.right, self.output))
 
-    @constraint("C5: the scale of an i32 result is the product of the operands' scales, its zero point 0", at="output")
+    @constraint("Q3: the scale of an i32 result is the product of the operands' scales, its zero point 0", at="output")
     def sum_scale_agrees(self) -> bool:
         stated = self.output.type.quantisation
         scales = [v.type.quantisation.scale for v in (self.left, self.right) if v.type.quantisation is not None]
@@ -179,7 +179,9 @@ class BatchMatmul(Operation, name="batch_matmul", traits={Trait.ACCUMULATES}, nn
         if self.output.element is ElementType.I32 or left is None or right is None:
             return finish_accumulator(offset)
         source = ScaleProduct(left.scale, right.scales)
-        return finish_requantised(profile, source, self.output.type, offset, longest, rounding=self.rounding)
+        return finish_requantised(
+            profile, source, self.output.type, offset, longest, rounding=self.rounding, activation=Activation.NONE
+        )
 
 
 OPERATORS: tuple[type[Operation], ...] = (BatchMatmul, FullyConnected)

@@ -44,7 +44,7 @@ class Pooling(Operation):
     output: Value = result("one element per window and channel", quantisation=QuantisationRule.SAME)
 
     @constraint(
-        "P1: every window takes in a cell of the image: fewer padding cells on each side than the window has",
+        "C1: every window takes in a cell of the image: fewer padding cells on each side than the window has",
         at="padding",
     )
     def windows_meet_image(self) -> bool:
@@ -53,7 +53,7 @@ class Pooling(Operation):
         top, bottom, left, right = self.padding
         return max(top, bottom) < self.window[0] and max(left, right) < self.window[1]
 
-    @constraint("P2: quantised with one scale and zero point, or not at all", at="input")
+    @constraint("Q1: quantised with one scale and zero point, or not at all", at="input")
     def quantised_per_tensor(self) -> bool:
         parameters = self.input.type.quantisation
         return parameters is None or not parameters.is_per_channel

@@ -121,17 +121,15 @@ class Profile:
         raise NotImplementedError
 
     def dequantise(self, stored: Array, type: TensorType) -> Array:
-        """Real values of stored elements as float32: (stored - zero point) * scale, the difference in int32.
+        """Real values of stored elements as float32: (stored - zero point) * scale, the difference in integers.
 
         Floats are converted; integers without quantisation, and bool, mean themselves.
         """
         if not type.element.is_integer or type.quantisation is None:
             return stored.astype(np.float32, copy=False)
         scales, zero_points = _parameters(type.quantisation, stored.ndim)
-        if type.element.bits == 32:
-            difference = stored.astype(np.int64) - zero_points
-        else:
-            difference = stored.astype(np.int32) - zero_points.astype(np.int32)
+        wide = np.int64 if type.element.bits == 32 else np.int32
+        difference = stored.astype(wide) - zero_points.astype(wide)
         return difference.astype(np.float32) * scales
 
     # --- integers of one scale and another ---

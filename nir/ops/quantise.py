@@ -62,11 +62,11 @@ class Quantize(Operation, name="quantize", traits={Trait.ELEMENTWISE}, nnapi=72)
             raise InferenceError("the element type of the result must be given", "output")
         return super().infer(element, quantisation)
 
-    @constraint("C1: the result is quantised", at="output")
+    @constraint("Q1: the result is quantised", at="output")
     def result_quantised(self) -> bool:
         return self.output.type.quantisation is not None
 
-    @constraint("C2: scales along a dimension are as many as it is long", at="output")
+    @constraint("Q2: scales along a dimension are as many as it is long", at="output")
     def scales_fit(self) -> bool:
         return _axis_in_rank(self.output)
 
@@ -97,11 +97,11 @@ class Dequantize(Operation, name="dequantize", traits={Trait.ELEMENTWISE}, nnapi
         """As the rules say; from Python the result is f32 unless asked otherwise."""
         return super().infer(element or (None if self.results else ElementType.F32), quantisation)
 
-    @constraint("C1: the operand is quantised", at="input")
+    @constraint("Q1: the operand is quantised", at="input")
     def operand_quantised(self) -> bool:
         return self.input.type.quantisation is not None
 
-    @constraint("C2: scales along a dimension are as many as it is long", at="input")
+    @constraint("Q2: scales along a dimension are as many as it is long", at="input")
     def scales_fit(self) -> bool:
         return _axis_in_rank(self.input)
 
@@ -131,15 +131,15 @@ class Requantize(Operation, name="requantize", traits={Trait.ELEMENTWISE}):
     rounding: Rounding = attribute("how halves are rounded (relay profiles)", default=Rounding.UPWARD)
     output: Value = result("stored integers of the declared scale", elements=INTEGERS)
 
-    @constraint("C1: operand and result are quantised", at="output")
+    @constraint("Q1: operand and result are quantised", at="output")
     def both_quantised(self) -> bool:
         return self.input.type.quantisation is not None and self.output.type.quantisation is not None
 
-    @constraint("C2: scales along a dimension are as many as it is long", at="input")
+    @constraint("Q2: scales along a dimension are as many as it is long", at="input")
     def operand_scales_fit(self) -> bool:
         return _axis_in_rank(self.input)
 
-    @constraint("C3: the result has one scale and zero point", at="output")
+    @constraint("Q3: the result has one scale and zero point", at="output")
     def result_per_tensor(self) -> bool:
         parameters = self.output.type.quantisation
         return parameters is None or not parameters.is_per_channel
