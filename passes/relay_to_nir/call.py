@@ -147,11 +147,11 @@ class RelayCall:
 
     # --- emitting ---
 
-    def emit(self, operator: str, *operands: Value | None, **fields: Any) -> Value:
+    def emit(self, operator: str, /, *operands: Value | None, **fields: Any) -> Value:
         """Adds an operation with one result and returns that."""
         return self.operation(operator, *operands, **fields).results[0]
 
-    def operation(self, operator: str, *operands: Value | None, **fields: Any) -> Operation:
+    def operation(self, operator: str, /, *operands: Value | None, **fields: Any) -> Operation:
         """Adds an operation."""
         return self.graph.emit(operator, *operands, expr=self.expr, **fields)
 

@@ -275,9 +275,7 @@ class FunctionConverter:
 
     def _function_call(self, expr: relay.Call, symbol: str) -> NodeEntry:
         try:
-            arguments = [
-                self.graph.value_of(leaf) for argument in expr.args for leaf in self.memo[argument].leaves()
-            ]
+            arguments = [self.graph.value_of(leaf) for argument in expr.args for leaf in self.memo[argument].leaves()]
             types = _leaf_types(expr.checked_type)
             op = self.graph.emit("call", callee=symbol, arguments=arguments, types=types, expr=expr)
         except Unsupported as problem:
@@ -308,5 +306,3 @@ def _note_compute_type(counter: Counter[str], expr: relay.Call) -> None:
     compute_type = expr.attrs.get("compute_dtype")
     if isinstance(compute_type, str):
         counter[compute_type] += 1
-
-

@@ -18,6 +18,8 @@ class NodeEntry:
 
     __slots__ = ("constant", "failed", "fields", "function", "inputs", "outputs")
 
+    failed: bool
+
     def __init__(
         self,
         inputs: tuple[Value, ...] = (),

@@ -44,7 +44,9 @@ def _give_sums_their_scale(module: Module) -> bool:
     for function in module:
         taken = users(function)
         for op in function.operations:
-            if Trait.ACCUMULATES in op.traits and all(user.name in _RESCALED_OR_READ for user, _ in taken[op.results[0]]):
+            if Trait.ACCUMULATES in op.traits and all(
+                user.name in _RESCALED_OR_READ for user, _ in taken[op.results[0]]
+            ):
                 scale = _sum_scale(op)
                 if scale is not None:
                     op.results[0].type = op.results[0].type.with_quantisation(scale)
@@ -83,11 +85,10 @@ def _check_plain_arithmetic(module: Module, plain: set[Value]) -> None:
 
 def _arithmetic_on(function: Function, plain: set[Value]) -> Iterator[Operation]:
     for op in function.operations:
-        for value in op.operands:
-            if value in plain and value is not None and value.type.quantisation is not None:
-                if Trait.MOVES not in op.traits and op.name in _PLAIN_ARITHMETIC:
-                    yield op
-                    break
+        if op.name in _PLAIN_ARITHMETIC and any(
+            value is not None and value in plain and value.type.quantisation is not None for value in op.operands
+        ):
+            yield op
 
 
 _PLAIN_ARITHMETIC = frozenset({"abs", "add", "div", "mul", "neg", "reduce_prod", "reduce_sum", "sub"})

@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from nir.ir import ConstantData, ElementType, Function, InferenceError, Operation, Origin, Quantisation, TensorType, Value
+from nir.ir import (
+    ConstantData,
+    ElementType,
+    Function,
+    InferenceError,
+    Operation,
+    Origin,
+    Quantisation,
+    TensorType,
+    Value,
+)
 from nir.ops import OPERATORS_BY_NAME
 from nir.passes.dead_code import live_operations
 from nir.passes.relay_to_nir.entry import NodeEntry
@@ -56,7 +66,7 @@ class Graph:
         self.parameters.append(value)
         return value
 
-    def emit(self, operator: str, *operands: Value | None, expr: Expr | None = None, **fields: Any) -> Operation:
+    def emit(self, operator: str, /, *operands: Value | None, expr: Expr | None = None, **fields: Any) -> Operation:
         """Adds an operation that came from `expr`; `fields` are those of `Operation.create`.
 
         Raises `Unsupported` where the operator does not take these operands or attributes.

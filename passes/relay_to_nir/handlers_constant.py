@@ -19,14 +19,17 @@ def full(call: RelayCall) -> Value:
 
 
 def zeros(call: RelayCall) -> Value:
+    """A constant of zeros."""
     return filled(call, 0)
 
 
 def ones(call: RelayCall) -> Value:
+    """A constant of ones."""
     return filled(call, 1)
 
 
 def arange(call: RelayCall) -> Value:
+    """A constant of evenly spaced numbers; the bounds must be known."""
     start, stop, step = (call.known(index, "a bound").item() for index in range(3))
     return call.new_constant(np.arange(start, stop, step, dtype=call.types[0].element.numpy))
 
@@ -43,7 +46,9 @@ def one_hot(call: RelayCall) -> Value:
     hits = call.emit("cast", call.emit("equal", indices, call.new_constant(positions.reshape(shape))), element=element)
     if (on.item(), off.item()) == (1, 0):
         return hits
-    return call.emit("add", call.emit("mul", hits, call.number(on.item() - off.item(), hits)), call.number(off, hits))
+    return call.emit(
+        "add", call.emit("mul", hits, call.number(on.item() - off.item(), hits)), call.number(off.item(), hits)
+    )
 
 
 HANDLERS: HandlerTable = {

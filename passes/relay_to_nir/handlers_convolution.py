@@ -64,10 +64,12 @@ def plan_transposed(call: RelayCall) -> Convolution:
 
 
 def conv2d(call: RelayCall) -> Value:
+    """A convolution, ordinary, depthwise or in groups."""
     return _float_convolution(call, plan_convolution(call))
 
 
 def conv2d_transpose(call: RelayCall) -> Value:
+    """A transposed convolution."""
     return _float_convolution(call, plan_transposed(call))
 
 

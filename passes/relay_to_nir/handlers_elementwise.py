@@ -58,6 +58,7 @@ def divide(call: RelayCall) -> Value:
 
 
 def floor_divide(call: RelayCall) -> Value:
+    """The quotient rounded down; NIR's division of integers rounds down itself."""
     if call.is_float(0):
         return call.emit("floor", call.emit("div", call.value(0), call.value(1)))
     return binary("div", call)
@@ -70,6 +71,7 @@ def floor_mod(call: RelayCall) -> Value:
 
 
 def ceil(call: RelayCall) -> Value:
+    """-floor(-x)."""
     return call.emit("neg", call.emit("floor", call.emit("neg", call.value(0))))
 
 
@@ -98,6 +100,7 @@ def trunc(call: RelayCall) -> Value:
 
 
 def log_of_base(base: float, call: RelayCall) -> Value:
+    """log(x) / log(base)."""
     logarithm = call.emit("log", call.value(0))
     return call.emit("mul", logarithm, call.number(1.0 / math.log(base), logarithm))
 
@@ -110,10 +113,12 @@ def hyperbolic(sign_operator: str, call: RelayCall) -> Value:
 
 
 def logical_xor(call: RelayCall) -> Value:
+    """Truths that differ."""
     return call.emit("not_equal", call.value(0), call.value(1))
 
 
 def isnan(call: RelayCall) -> Value:
+    """What differs from itself."""
     return call.emit("not_equal", call.value(0), call.value(0))
 
 
@@ -127,6 +132,7 @@ def isfinite(call: RelayCall) -> Value:
 
 
 def relu(call: RelayCall) -> Value:
+    """max(x, 0); of stored integers, which mean what they mean, the same."""
     value = call.value(0)
     if value.element.is_float:
         return _activated(call, value, Activation.RELU)
@@ -193,10 +199,12 @@ FUSING = (
 
 
 def leaky_relu(call: RelayCall) -> Value:
+    """x, or alpha * x below 0."""
     return call.emit("leaky_relu", call.value(0), alpha=float(call.attrs["alpha"]))
 
 
 def prelu(call: RelayCall) -> Value:
+    """x, or a slope per channel times x below 0."""
     rank = call.type.rank
     axis = call.axis(int(call.attrs["axis"]), rank)
     return call.emit("prelu", call.value(0), along_axis(call, 1, axis, rank))
@@ -220,6 +228,7 @@ def cast(call: RelayCall) -> Value:
 
 
 def identity(call: RelayCall) -> Value:
+    """The operand itself."""
     return call.value(0)
 
 

@@ -22,6 +22,7 @@ _MODES = {
 
 
 def resize2d(call: RelayCall) -> Value:
+    """A resize to a given size."""
     mode = str(call.attrs["coordinate_transformation_mode"])
     method = str(call.attrs["method"])
     rounding = str(call.attrs["rounding_method"]) or ("round" if mode == "align_corners" else "floor")

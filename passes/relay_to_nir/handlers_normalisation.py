@@ -24,8 +24,10 @@ def batch_norm(call: RelayCall) -> list[Value]:
         output = _batch_norm_of_parameters(call, axis, rank)
     else:
         factor, offset = statistics
-        output = _folded(call, axis, factor, offset)
-        if output is None:
+        folded = _folded(call, axis, factor, offset)
+        if folded is not None:
+            output = folded
+        else:
             shape = (-1,) + (1,) * (rank - 1 - axis)
             dtype = call.value(0).element.numpy
             product = call.emit("mul", call.value(0), call.new_constant(factor.astype(dtype).reshape(shape)))
@@ -129,6 +131,7 @@ def l2_normalize(call: RelayCall) -> Value:
 
 
 def softmax(call: RelayCall) -> Value:
+    """Softmax along one dimension."""
     return call.emit("softmax", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
 
 

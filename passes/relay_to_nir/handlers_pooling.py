@@ -23,6 +23,7 @@ def widened_operand(value: Value) -> Value | None:
 
 
 def max_pool2d(call: RelayCall) -> Value:
+    """The maximum over each window."""
     layout = layout_of(call)
     value, window = call.value(0), pair(call, "pool_size")
     return _pooled(call, "max_pool_2d", value, window, _window_padding(call, window, layout), layout)
@@ -101,9 +102,7 @@ def adaptive_pool(operator: str, call: RelayCall) -> Value:
     return _whole(call, operator, window, window, layout)
 
 
-def _whole(
-    call: RelayCall, operator: str, window: tuple[int, int], strides: tuple[int, int], layout: Layout
-) -> Value:
+def _whole(call: RelayCall, operator: str, window: tuple[int, int], strides: tuple[int, int], layout: Layout) -> Value:
     value = call.value(0)
     narrow = widened_operand(value) if operator == "average_pool_2d" else None
     source = value if narrow is None else narrow
@@ -112,18 +111,22 @@ def _whole(
 
 
 def global_avg_pool2d(call: RelayCall) -> Value:
+    """The average over the whole image."""
     return global_pool("average_pool_2d", call)
 
 
 def global_max_pool2d(call: RelayCall) -> Value:
+    """The maximum over the whole image."""
     return global_pool("max_pool_2d", call)
 
 
 def adaptive_avg_pool2d(call: RelayCall) -> Value:
+    """Averages over windows that fit a given size of the result."""
     return adaptive_pool("average_pool_2d", call)
 
 
 def adaptive_max_pool2d(call: RelayCall) -> Value:
+    """Maxima over windows that fit a given size of the result."""
     return adaptive_pool("max_pool_2d", call)
 
 

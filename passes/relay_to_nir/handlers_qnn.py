@@ -12,13 +12,13 @@ from nir.passes.relay_to_nir.handlers_pooling import widened_operand
 from nir.passes.relay_to_nir.handlers_qnn_products import requantised_sum, sum_behind
 from nir.passes.relay_to_nir.parameters import quantisation_from, quantisation_of
 
-_TABULATED = ("abs", "elu", "erf", "exp", "hard_swish", "leaky_relu", "log", "logistic", "rsqrt", "sin", "sqrt", "tanh")
+_TABULATED = ("abs", "elu", "erf", "exp", "hard_swish", "log", "logistic", "rsqrt", "sin", "sqrt", "tanh")
 """Functions that mean, on quantised tensors: dequantise, compute in float32, quantise."""
 
 
 def quantize(call: RelayCall) -> Value:
     """To stored integers. A function between a dequantize and this becomes one operation on integers, which is
-    defined to be these three steps.
+    defined to be these three steps (a leaky_relu is not: it has integer arithmetic of its own).
     """
     axis = call.axis(int(call.attrs["axis"]), max(call.type.rank, 1))
     target = quantisation_of(call, 1, 2, axis)
@@ -26,8 +26,7 @@ def quantize(call: RelayCall) -> Value:
     op = call.maker(0, *_TABULATED)
     source = _dequantised(op) if op is not None and call.only_user(op.results[0]) else None
     if op is not None and source is not None and source.element is element and not target.is_per_channel:
-        if op.name != "leaky_relu":
-            return call.again(op, source, element=element, quantisation=target)
+        return call.again(op, source, element=element, quantisation=target)
     return call.emit("quantize", call.value(0), element=element, quantisation=target)
 
 
@@ -43,6 +42,7 @@ def _dequantised(op: Operation) -> Value | None:
 
 
 def dequantize(call: RelayCall) -> Value:
+    """To real values."""
     axis = call.axis(int(call.attrs["axis"]), max(call.type.rank, 1))
     value = call.quantised(0, quantisation_of(call, 1, 2, axis), "the operand")
     return call.emit("dequantize", value, element=call.types[0].element)
@@ -86,12 +86,14 @@ def function(operator: str, call: RelayCall) -> Value:
 
 
 def leaky_relu(call: RelayCall) -> Value:
+    """Like `function`, with a slope."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
     target = quantisation_of(call, 3, 4)
     return call.emit("leaky_relu", value, alpha=float(call.attrs["alpha"]), quantisation=target)
 
 
 def softmax(call: RelayCall) -> Value:
+    """Like `function`, along one dimension."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
     axis = call.axis(int(call.attrs["axis"]), call.type.rank)
     return call.emit("softmax", value, axis=axis, quantisation=quantisation_of(call, 3, 4))

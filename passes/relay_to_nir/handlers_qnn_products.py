@@ -27,14 +27,17 @@ SCALE_TOLERANCE = 1e-4
 
 
 def conv2d(call: RelayCall) -> Value:
+    """A convolution, ordinary, depthwise or in groups."""
     return _sum_of_products(call, plan_convolution(call))
 
 
 def conv2d_transpose(call: RelayCall) -> Value:
+    """A transposed convolution."""
     return _sum_of_products(call, plan_transposed(call))
 
 
 def dense(call: RelayCall) -> Value:
+    """A product with a weight matrix [units, inputs]."""
     units, inputs = call.input_shape(1)
     return _sum_of_products(call, Convolution("fully_connected", Arrangement((0, 1), (units, inputs), 0), {}))
 

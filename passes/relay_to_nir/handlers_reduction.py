@@ -21,6 +21,7 @@ def axes_of(call: RelayCall) -> tuple[int, ...]:
 
 
 def reduction(operator: str, call: RelayCall) -> Value:
+    """One operator for one."""
     axes = axes_of(call)
     if not axes:
         return call.value(0)

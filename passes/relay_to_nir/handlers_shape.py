@@ -5,6 +5,7 @@ What they move may be stored integers whose scale is stated elsewhere; quantisat
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -21,6 +22,7 @@ def reshape(call: RelayCall) -> Value:
 
 
 def squeeze(call: RelayCall) -> Value:
+    """Without dimensions of size 1: all of them, or those named."""
     value = call.value(0)
     if call.attrs["axis"] is None:
         return call.reshaped(value, call.shape)
@@ -36,6 +38,7 @@ def expand_dims(call: RelayCall) -> Value:
 
 
 def transpose(call: RelayCall) -> Value:
+    """Dimensions in another order, or all reversed."""
     value = call.value(0)
     rank = len(value.shape)
     if call.attrs["axes"] is None:
@@ -52,12 +55,14 @@ def layout_transform(call: RelayCall) -> Value:
 
 
 def concatenate(call: RelayCall) -> Value:
+    """Tensors joined along a dimension."""
     axis = call.axis(int(call.attrs["axis"]), call.type.rank)
     values = call.values(0)
     return values[0] if len(values) == 1 else call.raw(call.emit("concatenation", *values, axis=axis))
 
 
 def stack(call: RelayCall) -> Value:
+    """Tensors joined along a new dimension."""
     axis = call.axis(int(call.attrs["axis"]), call.type.rank)
     return call.raw(call.emit("pack", *call.values(0), axis=axis))
 
@@ -71,7 +76,7 @@ def split(call: RelayCall) -> list[Value]:
         return list(call.operation("split", call.value(0), axis=axis, parts=sections).results)
     edges = [0, *(min(max(int(edge), 0), shape[axis]) for edge in sections), shape[axis]]
     made = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         begin, size = [0] * len(shape), list(shape)
         begin[axis], size[axis] = start, max(end - start, 0)
         made.append(call.emit("slice", call.value(0), begin=tuple(begin), size=tuple(size)))
@@ -138,6 +143,7 @@ def pad(call: RelayCall) -> Value:
 
 
 def mirror_pad(call: RelayCall) -> Value:
+    """A border that mirrors the tensor."""
     pairs = tuple((int(before), int(after)) for before, after in call.attrs["pad_width"])
     return call.emit("mirror_pad", call.value(0), padding=pairs, mode=str(call.attrs["mode"]).lower())
 
@@ -190,10 +196,12 @@ def repeat(call: RelayCall) -> Value:
 
 
 def reverse(call: RelayCall) -> Value:
+    """One dimension in reverse order."""
     return call.emit("reverse", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
 
 
 def broadcast_to(call: RelayCall) -> Value:
+    """The operand repeated to the shape of the result."""
     return broadcast(call, call.value(0), call.shape)
 
 
@@ -216,6 +224,7 @@ def batch_to_space(call: RelayCall) -> Value:
 
 
 def space_to_batch(call: RelayCall) -> Value:
+    """Blocks of pixels to batches; NIR pads with real 0 alone."""
     block = integers(call, "block_shape")
     if len(block) != 2 or len(call.input_shape(0)) != 4 or float(call.attrs["pad_value"]) != 0:
         call.refuse("only blocks of height and width of images, padded with 0, have a counterpart in NIR")
