@@ -53,7 +53,8 @@ def _in_bulk(text: str, shape: tuple[int, ...], element: ElementType) -> np.ndar
         return np.empty(shape, element.numpy) if re.fullmatch(r"\[[ \t\r\n]*\]", text) else None
     structure = text.translate(_STRUCTURE_ONLY)
     if not structure:
-        return _convert([text], element)
+        single = _convert([text], element)
+        return None if single is None else single.reshape(())
     if len(structure) != _structure_length(shape) or structure != _structure(shape) or _MISPLACED.search(text):
         return None
     array = _convert([piece.strip(" \t\r\n") for piece in text.translate(_NO_BRACKETS).split(",")], element)
@@ -76,7 +77,7 @@ def _structure(shape: tuple[int, ...]) -> str:
 
 
 def _convert(pieces: list[str], element: ElementType) -> np.ndarray | None:
-    """The elements that `pieces` spell, in one dimension (none for a single piece); None where one is wrong."""
+    """The elements that `pieces` spell, in one dimension; None where one is wrong."""
     pattern = _NUMBER if element.is_float else _INTEGER if element.is_integer else _BOOLEAN
     if not all(map(pattern.fullmatch, pieces)) or len(max(pieces, key=len)) > 400:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -90,15 +90,11 @@ def open_weights(directory: str | os.PathLike[str], name: str, span: Span) -> Ma
 
 
 def is_inside(name: str) -> bool:
-    """True for a relative path that does not lead out of its directory, on any system."""
-    paths = (PurePosixPath(name), PureWindowsPath(name))
-    return (
-        bool(name)
-        and all(not path.is_absolute() and not path.anchor and ".." not in path.parts for path in paths)
-        and all(character.isprintable() for character in name)
-    )
+    """True for a relative path that does not lead out of its directory."""
+    path = PurePath(name)
+    return bool(path.parts) and not path.anchor and ".." not in path.parts and "\0" not in name
 
 
 def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Writes a safetensors file."""
-    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path)
+    save_file({name: np.asarray(array, order="C") for name, array in tensors.items()}, path)
