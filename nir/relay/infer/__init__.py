@@ -43,6 +43,9 @@ RULES: dict[str, Rule] = {
 """What the type of a call is, by the operator's name."""
 
 
+_ASK_FOR_VALUES = "save the module with its values: tvm.ir.save_json(mod), or mod.astext(show_meta_data=True)"
+
+
 def infer_types(module: Module) -> None:
     """Fills `checked_type` of all expressions in `module`.
 
@@ -99,7 +102,11 @@ class _Inference:
         for expr in post_order(function, lambda expr: _ordered(expr, let_values)) if let_values else order:
             found = self._type(expr, let_values)
             if found is None and not isinstance(expr, Op):
-                raise ConvertError(f"the type of {_described(expr)} cannot be inferred", expr.span)
+                raise ConvertError(
+                    f"the type of {_described(expr)} cannot be inferred",
+                    expr.span,
+                    hint=_ASK_FOR_VALUES if isinstance(expr, ExternalConstant) else None,
+                )
             expr.checked_type = found
 
     def _type(self, expr: Expr, let_values: dict[Var, Expr]) -> Type | None:
