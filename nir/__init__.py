@@ -3,7 +3,7 @@
     import nir
 
     module = nir.load("model.nir")                     # or nir.parse(text)
-    nir.verify.verify(module)                          # raises VerifyError with all that is wrong
+    nir.check(module)                                  # all that is wrong; nir.verify.verify raises it
     outputs = nir.run(module, {"image": image}, profile="tflite")
     nir.save(module, "copy.nir")
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nir.text import parse as parse
     from nir.text import print_module as print_module
     from nir.text import save as save
+    from nir.verify import check as check
     from nir.version import __version__ as __version__
 
 # The same for run time. tests/test_packages.py holds the two lists equal.
@@ -61,6 +62,7 @@ _NAMES = {
     ),
     "nir.ops.builder": ("Builder",),
     "nir.text": ("format_text", "load", "parse", "print_module", "save"),
+    "nir.verify": ("check",),
     "nir.version": ("__version__",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -23,20 +23,18 @@ def command(files: tuple[str, ...], quiet: bool) -> int:
       nir check model.nir
       nir check --quiet *.nir
     """
-    failed = 0
+    failed = False
     for path in files:
         try:
             module = read_module(path)
             verify(module)
-        except (NirError, OSError) as error:
-            failed += 1
-            click.echo(f"error: {path}: {error.strerror}" if isinstance(error, OSError) else str(error), err=True)
-        else:
-            if not quiet:
-                operations = sum(len(function) for function in module)
-                click.echo(
-                    f"{path}: ok, {_count(len(module.functions), 'function')}, {_count(operations, 'operation')}"
-                )
+        except NirError as error:
+            click.echo(str(error), err=True)
+            failed = True
+            continue
+        if not quiet:
+            operations = sum(len(function) for function in module)
+            click.echo(f"{path}: ok, {_count(len(module.functions), 'function')}, {_count(operations, 'operation')}")
     return 1 if failed else 0
 
 

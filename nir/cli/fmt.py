@@ -9,7 +9,7 @@ import click
 
 from nir.cli.files import STANDARD, read_bytes, write_bytes
 from nir.errors import NirError
-from nir.text import decode, format_text
+from nir.text import format_text
 
 
 @click.command(name="fmt")
@@ -29,26 +29,30 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool) -> int:
       nir fmt --check *.nir
       nir fmt - < model.nir
     """
-    failed = changed = 0
+    failed = changed = False
     for path in files:
+        name = "<stdin>" if path == STANDARD else path
         try:
-            before = decode(read_bytes(path), "<stdin>" if path == STANDARD else path)
-            after = format_text(before, path)
-        except (NirError, OSError) as error:
-            failed += 1
-            click.echo(f"error: {path}: {error.strerror}" if isinstance(error, OSError) else str(error), err=True)
+            before = read_bytes(path)
+            after = format_text(before, name).encode()
+        except NirError as error:
+            click.echo(str(error), err=True)
+            failed = True
             continue
-        changed += before != after
+        changed |= before != after
         if show_diff:
-            sys.stdout.writelines(
-                difflib.unified_diff(before.splitlines(True), after.splitlines(True), path, f"{path}, formatted")
-            )
+            sys.stdout.writelines(_difference(before, after, name))
         elif check:
             if before != after:
-                click.echo(f"would reformat {path}", err=True)
+                click.echo(f"would reformat {name}", err=True)
         elif path == STANDARD:
-            write_bytes(path, after.encode())
+            write_bytes(path, after)
         elif before != after:
-            write_bytes(path, after.encode())
-            click.echo(f"reformatted {path}", err=True)
+            write_bytes(path, after)
+            click.echo(f"reformatted {name}", err=True)
     return 1 if failed or (changed and (check or show_diff)) else 0
+
+
+def _difference(before: bytes, after: bytes, name: str) -> list[str]:
+    lines = [text.decode().splitlines(keepends=True) for text in (before, after)]
+    return list(difflib.unified_diff(*lines, name, f"{name}, formatted"))

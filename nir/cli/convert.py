@@ -1,0 +1,44 @@
+"""`nir convert`: a model of another program as NIR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import nir.passes
+import nir.relay
+import nir.text
+from nir.cli.files import STANDARD, write_bytes
+from nir.verify import verify
+
+
+@click.command(name="convert")
+@click.argument("model", metavar="MODEL")
+@click.option("--params", metavar="FILE", help="The weights, in TVM's parameter format (.params).")
+@click.option("-o", "--output", metavar="OUT", help="Where to write; `-` is standard output. Default: MODEL's name.")
+@click.option("--foreign", is_flag=True, help="Keep operators that NIR does not have as foreign ones.")
+def command(model: str, params: str | None, output: str | None, foreign: bool) -> None:
+    """Convert MODEL, a Relay module as TVM 0.6 to 0.19 wrote it (text or JSON), to NIR.
+
+    The quantisation parameters of its qnn operators become those of every tensor. Large weights go to a
+    .safetensors file beside OUT.
+
+    \b
+    Examples:
+      nir convert model.relay --params model.params -o model.nir
+      nir convert model.json -o - | nir check -
+    """
+    source = nir.relay.load(model, params)
+    module = nir.passes.relay_to_nir(source, foreign=foreign)
+    verify(module)
+    if output is None:
+        output = str(Path(model).with_suffix(".nir"))
+    if output == STANDARD:
+        write_bytes(STANDARD, nir.text.print_module(module).encode())
+        return
+    nir.text.save(module, output)
+    click.echo(output)
+    weights = Path(output).parent / module.weights_file if module.weights_file else None
+    if weights is not None:
+        click.echo(str(weights))

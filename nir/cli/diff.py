@@ -1,0 +1,95 @@
+"""`nir diff`: the first difference of two modules, of two runs, or of two files of arrays."""
+
+from __future__ import annotations
+
+import click
+
+from nir.cli.files import read_arrays, read_module
+from nir.interp import DEFAULT_PROFILE, PROFILES, Tolerance, compare, compare_arrays
+from nir.ir import first_difference
+from nir.verify import verify
+
+
+@click.command(name="diff")
+@click.argument("left", metavar="LEFT")
+@click.argument("right", metavar="[RIGHT]", required=False)
+@click.option("--inputs", metavar="IN.npz", help="Run both on these arrays and compare every value.")
+@click.option("--seed", type=int, metavar="N", help="Run both on random inputs and compare every value.")
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default=DEFAULT_PROFILE,
+    show_default=True,
+    help="How real values become integers in a run.",
+)
+@click.option("--right-profile", type=click.Choice(list(PROFILES)), help="The profile of the right run, if another.")
+@click.option("--steps", type=click.IntRange(min=0), default=0, help="Integers so many steps apart count as equal.")
+@click.option("--ulps", type=click.IntRange(min=0), default=0, help="Floats so many units in the last place, too.")
+def command(
+    left: str,
+    right: str | None,
+    inputs: str | None,
+    seed: int | None,
+    profile: str,
+    right_profile: str | None,
+    steps: int,
+    ulps: int,
+) -> int:
+    """Tell the first difference between LEFT and RIGHT; exit with 1 if there is one.
+
+    Two .nir files are compared by structure; with --inputs or --seed both are run, and every value is compared. One
+    file is run under two profiles. Two .npz files are compared array by array.
+
+    \b
+    Examples:
+      nir diff before.nir after.nir
+      nir diff before.nir after.nir --seed 1
+      nir diff model.nir --seed 1 --profile tflite --right-profile relay
+      nir diff out.npz expected.npz --steps 1
+    """
+    tolerance = Tolerance(steps=steps, ulps=ulps)
+    if right is not None and left.endswith(".npz") and right.endswith(".npz"):
+        return _arrays(left, right, tolerance)
+    if right is None and right_profile is None:
+        raise click.UsageError("Give RIGHT, or --right-profile to run LEFT under two profiles.")
+    if inputs is not None and seed is not None:
+        raise click.UsageError("--inputs and --seed exclude each other.")
+    if inputs is None and seed is None and right is not None:
+        if right_profile is not None:
+            raise click.UsageError("--right-profile compares runs: give --inputs IN.npz or --seed N too.")
+        difference = first_difference(read_module(left), read_module(right))
+        click.echo("no difference" if difference is None else str(difference))
+        return 1 if difference is not None else 0
+    modules = [read_module(path) for path in (left, right) if path is not None]
+    for module in modules:
+        verify(module)
+    comparison = compare(
+        *modules,
+        inputs=None if inputs is None else read_arrays(inputs),
+        profile=profile,
+        right_profile=right_profile,
+        tolerance=tolerance,
+        seed=seed or 0,
+    )
+    click.echo(comparison.report())
+    return 0 if comparison.equal else 1
+
+
+def _arrays(left_path: str, right_path: str, tolerance: Tolerance) -> int:
+    """Compares two files of arrays, name by name, and tells every array that differs."""
+    left, right = read_arrays(left_path), read_arrays(right_path)
+    told = []
+    for name in dict.fromkeys([*left, *right]):
+        if name not in left or name not in right:
+            told.append(f"{name}: only in {left_path if name in left else right_path}")
+        elif left[name].dtype != right[name].dtype or left[name].shape != right[name].shape:
+            types = [f"{array.dtype}{list(array.shape)}" for array in (left[name], right[name])]
+            told.append(f"{name}: {types[0]} on the left, {types[1]} on the right")
+        elif left[name].dtype.kind not in "fiub":
+            told.append(f"{name}: {left[name].dtype} is no type of numbers that can be compared")
+        else:
+            difference = compare_arrays(left[name], right[name], tolerance)
+            if difference is not None:
+                told.append(f"{name}: {difference}")
+    click.echo("\n".join(told) if told else f"no difference in {len(left)} arrays")
+    return 1 if told else 0

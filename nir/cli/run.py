@@ -1,0 +1,123 @@
+"""`nir run`: a file in the reference interpreter."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from nir.cli.files import STANDARD, read_arrays, read_module, write_arrays
+from nir.interp import DEFAULT_PROFILE, PROFILES, Interpreter, Trace, random_inputs
+from nir.interp.plan import find_function
+from nir.interp.trace import TraceRecord, statistics
+from nir.ir import Function, Operation
+from nir.verify import verify
+
+_SMALL = 10
+"""Outputs of so many elements at most are printed whole."""
+
+
+@click.command(name="run")
+@click.argument("file", metavar="FILE")
+@click.option("--inputs", metavar="IN.npz", help="Arrays of stored elements, named like the parameters.")
+@click.option("--seed", type=int, metavar="N", help="Draw the inputs at random, the same for the same N.")
+@click.option("--outputs", metavar="OUT.npz", help="Where to write the results, named output_0, output_1, ...")
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default=DEFAULT_PROFILE,
+    show_default=True,
+    help="How real values become integers: whose integers the results shall equal.",
+)
+@click.option("--function", metavar="NAME", help="The function to run. Default: @main, or the only one.")
+@click.option("--trace", is_flag=True, help="Show every value: minimum, maximum, mean, and the time it took.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads for matrix products."
+)
+def command(
+    file: str,
+    inputs: str | None,
+    seed: int | None,
+    outputs: str | None,
+    profile: str,
+    function: str | None,
+    trace: bool,
+    threads: int,
+) -> None:
+    """Verify FILE and run it in the reference interpreter; `-` is standard input.
+
+    \b
+    Examples:
+      nir run model.nir --inputs in.npz --outputs out.npz --profile relay
+      nir run model.nir --seed 1 --trace
+    """
+    module = read_module(file)
+    verify(module)
+    entry = find_function(module, function)
+    arrays = _inputs(entry, inputs, seed)
+    recorded = Trace() if trace else None
+    with _progress() as progress:
+        results = Interpreter(module, profile, threads).run(arrays, entry.name, recorded, progress)
+    if outputs is not None:
+        write_arrays(outputs, results)
+    console = Console(stderr=outputs == STANDARD)
+    if recorded is not None:
+        console.print(trace_table(recorded.records))
+    console.print(_results_table(entry, results))
+
+
+def _inputs(function: Function, path: str | None, seed: int | None) -> Mapping[str, np.ndarray[Any, Any]]:
+    if path is not None and seed is not None:
+        raise click.UsageError("--inputs and --seed exclude each other.")
+    if path is not None:
+        return read_arrays(path)
+    if seed is not None:
+        return random_inputs(function, seed)
+    if function.parameters:
+        names = ", ".join(f"%{parameter.name}" for parameter in function.parameters)
+        raise click.UsageError(f"@{function.name} takes {names}: give --inputs IN.npz, or --seed N for random ones.")
+    return {}
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, Operation], None] | None]:
+    """A bar on standard error that goes away at the end; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("running")
+        yield lambda done, total, op: bar.update(task, completed=done, total=total, description=op.name)
+
+
+def trace_table(records: list[TraceRecord]) -> Table:
+    """One row per value, in the order of the run."""
+    table = Table("value", "operator", "type", box=None, pad_edge=False)
+    for title in ("minimum", "maximum", "mean", "ms"):
+        table.add_column(title, justify="right")
+    for record in records:
+        numbers = (_number(value) for value in (record.minimum, record.maximum, record.mean))
+        milliseconds = f"{record.seconds * 1000:.2f}" if record.operator else ""
+        table.add_row(f"%{record.name}", record.operator or "parameter", str(record.type), *numbers, milliseconds)
+    return table
+
+
+def _results_table(function: Function, results: Mapping[str, np.ndarray[Any, Any]]) -> Table:
+    table = Table("output", "type", box=None, pad_edge=False)
+    for title in ("minimum", "maximum", "mean", "elements"):
+        table.add_column(title, justify="right")
+    for (name, array), type in zip(results.items(), function.result_types, strict=True):
+        elements = np.array2string(array, threshold=_SMALL) if array.size <= _SMALL else str(array.size)
+        table.add_row(name, str(type), *map(_number, statistics(array)), elements)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

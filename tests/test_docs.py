@@ -1,0 +1,95 @@
+"""The documentation is true: examples in it parse, are formatted, and run; generated pages are fresh; links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from data import REPOSITORY
+
+import nir
+from nir.cli import COMMANDS, cli
+from nir.cli.operator_page import page
+
+PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("examples/**/*.md")])
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str, pages: list[Path] = PAGES) -> Iterator[pytest.ParameterSet]:
+    """Fenced blocks of one language, named after page and line."""
+    for path in pages:
+        text = path.read_text("utf-8")
+        for match in FENCE.finditer(text):
+            if match[1] == language:
+                line = text.count("\n", 0, match.start()) + 1
+                yield pytest.param(match[2], id=f"{path.relative_to(REPOSITORY)}:{line}")
+
+
+def commands() -> Iterator[pytest.ParameterSet]:
+    """Lines in shell blocks that call `nir`."""
+    for block in blocks("sh"):
+        for line in str(block.values[0]).splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["nir"] and "|" not in words:
+                yield pytest.param(words[1:], id=line.partition("#")[0].strip())
+
+
+@pytest.mark.parametrize("text", blocks("nir"))
+def test_nir_examples_are_well_formed_and_formatted(text: str) -> None:
+    nir.verify.verify(nir.parse(text))
+    assert nir.format_text(text) == text
+
+
+@pytest.mark.parametrize("code", blocks("python", [REPOSITORY / "README.md"]))
+def test_the_python_session_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"__name__": "session"})
+    assert [path.suffix for path in sorted(tmp_path.glob("*.nir"))] == [".nir"]
+
+
+@pytest.mark.parametrize("words", commands())
+def test_shell_examples_name_commands_and_options_that_exist(words: list[str]) -> None:
+    if words[0].startswith("-"):
+        return
+    assert words[0] in COMMANDS
+    context = cli.make_context("nir", [words[0]], resilient_parsing=True)
+    command = cli.get_command(context, words[0])
+    assert command is not None
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word for word in words[1:] if word.startswith("-") and word != "-"} <= known
+
+
+def test_the_readme_shows_both_commands_and_a_session() -> None:
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    assert "make demo" in text
+    assert "make test" in text
+    assert {match[1] for match in FENCE.finditer(text)} >= {"sh", "nir", "python"}
+
+
+def test_the_operator_page_is_fresh() -> None:
+    assert (REPOSITORY / "docs" / "operators.md").read_text("utf-8") == page(), "run `make docs` and read the diff"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_to_files_and_headings(path: Path) -> None:
+    text = FENCE.sub("", path.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        file, _, heading = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), f"{path.name} links to {target}"
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text("utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}, target
+
+
+def test_the_walk_through_names_files_that_exist() -> None:
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
+    names = re.findall(r"`((?:nir|passes|grammar|tests|docs|benchmarks|examples)/[\w./]*)`", text)
+    assert names
+    assert [name for name in names if not (REPOSITORY / name).exists()] == []
