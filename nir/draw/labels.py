@@ -13,6 +13,9 @@ from nir.ir import ConstantData, Keyword, Operation, Origin, Quantisation, Symbo
 _LONGEST = 44
 """Characters of a name or list that a label shows at most; the tooltip has all of it."""
 
+_EXTENTS = frozenset({"block", "dilations", "multiples", "output_size", "shape", "size", "strides", "window"})
+"""Attributes that are written like a shape: 2x2."""
+
 
 def operation_label(op: Operation, constants: Sequence[tuple[str, Value]]) -> Html:
     """The operator's name, then what its attributes are, then the constants that it takes, by operand name."""
@@ -86,16 +89,19 @@ def _attribute_words(op: Operation) -> Iterator[str]:
         if field is not None and name == field.name:
             continue
         # A word such as `relu6` or `nchw` says by itself what it is.
-        word = isinstance(value, (enum.Enum, Keyword))
-        yield _value_text(value) if word else f"{name} {short(_value_text(value))}"
+        if isinstance(value, (enum.Enum, Keyword)):
+            yield _value_text(value)
+        elif name in _EXTENTS and isinstance(value, tuple):
+            yield f"{name} {short('x'.join(map(str, value)))}"
+        else:
+            yield f"{name} {short(_value_text(value))}"
 
 
 def _value_text(value: Any) -> str:
     if isinstance(value, enum.Enum):
         return str(value.value)
     if isinstance(value, (tuple, list)):
-        words = [_value_text(item) for item in value]
-        return "x".join(words) if len(words) == 2 else f"[{', '.join(words)}]"
+        return f"[{', '.join(map(_value_text, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value) if isinstance(value, str) and not isinstance(value, (Keyword, Symbol)) else str(value)

@@ -12,7 +12,7 @@ from nir.draw.dot import Attributes
 
 FONT = "Helvetica, Arial, sans-serif"
 TEXT = "#1a1a1a"
-FAINT = "#5f6368"
+FAINT = "#53575c"
 LINE = "#8a8f98"
 SMALL = 9
 
@@ -71,19 +71,25 @@ FAMILIES = {
     "pooling": _colours(_GREEN),
     "resize": _colours(_GREEN),
     "reduction": _colours(_YELLOW),
+    "search": _colours(_YELLOW),
     "elementwise": _colours(_ORANGE),
     "unary": _colours(_ORANGE),
+    "comparison": _colours(_ORANGE),
     "activation": _colours(_VERMILION),
     "softmax": _colours(_VERMILION),
+    "normalisation": _colours(_VERMILION),
     "quantise": _colours(_PURPLE),
     "shape": _colours(_GREY),
+    "blocks": _colours(_GREY),
     "joining": _colours(_GREY),
+    "padding": _colours(_GREY),
+    "slicing": _colours(_GREY),
     "constant": _colours(_GREY),
 }
 """Colours by operator family: the name of the module in nir.ops that defines the operator."""
 
 OTHER = Colours("#ffffff", "#444444")
-"""Operators of a family without a colour of its own: calls, foreign operators."""
+"""Calls and foreign operators, which are of no family, and operators of a family that is not listed."""
 
 TERMINAL = Colours("#ffffff", "#1a1a1a")
 """Inputs and outputs."""

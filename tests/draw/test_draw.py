@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nir.draw
+from nir.draw import style
 from nir.draw.columns import columns
 from nir.draw.dot import Graph
 from nir.draw.picture import picture
 from nir.errors import RunError
 from nir.ir import Function, Module, Symbol, TensorType, Value, tensor
+from nir.ops import FAMILIES
 from nir.ops.builder import Builder
 from nir.ops.control import Call, Foreign
 
@@ -214,6 +216,26 @@ def test_wrong_formats_and_huge_graphs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="10000 operations cannot be laid out"):
         nir.draw.render(chain(10_000))
     assert nir.draw.to_dot(chain(10_000)).count("->") == 10_001
+
+
+def test_every_family_of_operators_has_a_colour() -> None:
+    families = {module.__name__.rpartition(".")[2] for module in FAMILIES.values()}
+    assert families - set(style.FAMILIES) == {"control"}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("family", style.FAMILIES)
+def test_text_on_every_colour_can_be_read(family: str) -> None:
+    """Contrast of at least 7:1 for names, 4.5:1 for the fainter lines (WCAG 2, levels AAA and AA)."""
+    background = luminance(style.FAMILIES[family].fill) + 0.05
+    assert background / (luminance(style.TEXT) + 0.05) >= 7
+    assert background / (luminance(style.FAINT) + 0.05) >= 4.5
 
 
 def test_a_notebook_shows_a_picture() -> None:
