@@ -17,6 +17,7 @@ from nir.ops.windows import (
     from_nhwc,
     image_shape,
     image_sizes,
+    known_outputs,
     same_padding,
     to_nhwc,
     window_axes,
@@ -63,12 +64,8 @@ class SlidingConvolution(ImageConvolution):
 
     def axes(self, height: int, width: int, filter: Array) -> tuple[tuple[WindowAxis, WindowAxis], tuple[int, int]]:
         """Windows on an image of this size, and how many there are."""
-        window = filter.shape[1], filter.shape[2]
-        outputs = window_outputs((height, width), window, self.strides, self.dilations, self.padding)
-        axes = window_axes((height, width), window, self.strides, self.dilations, self.padding)
-        if axes is None or None in outputs:
-            raise TypeError("sizes of arrays are known")
-        return axes, outputs  # type: ignore[return-value]
+        geometry = (height, width), filter.shape[1:3], self.strides, self.dilations, self.padding
+        return window_axes(*geometry), known_outputs(*geometry)
 
 
 class Conv2d(SlidingConvolution, name="conv_2d", nnapi=3):

@@ -16,6 +16,7 @@ from nir.ops.windows import (
     from_nhwc,
     image_shape,
     image_sizes,
+    known_outputs,
     pad_image,
     to_nhwc,
     window_axes,
@@ -65,12 +66,8 @@ class Pooling(Operation):
 
     def reference(self, profile: Profile, input: Array) -> Array:
         image = to_nhwc(input, self.layout)
-        lengths = image.shape[1], image.shape[2]
-        outputs = window_outputs(lengths, self.window, self.strides, _NO_DILATION, self.padding)
-        axes = window_axes(lengths, self.window, self.strides, _NO_DILATION, self.padding)
-        if axes is None or outputs[0] is None or outputs[1] is None:
-            raise TypeError("sizes of arrays are known")
-        pooled = self.pool(profile, image, axes, (outputs[0], outputs[1]))
+        geometry = image.shape[1:3], self.window, self.strides, _NO_DILATION, self.padding
+        pooled = self.pool(profile, image, window_axes(*geometry), known_outputs(*geometry))
         return from_nhwc(self._bounded(pooled), self.layout)
 
     def pool(self, profile: Profile, image: Array, axes: Axes, outputs: tuple[int, int]) -> Array:

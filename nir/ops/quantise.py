@@ -66,10 +66,6 @@ class Quantize(Operation, name="quantize", traits={Trait.ELEMENTWISE}, nnapi=72)
     def result_quantised(self) -> bool:
         return self.output.type.quantisation is not None
 
-    @constraint("Q2: scales along a dimension are as many as it is long", at="output")
-    def scales_fit(self) -> bool:
-        return _axis_in_rank(self.output)
-
     def infer_shapes(self) -> Sequence[Shape]:
         return [self.input.shape]
 
@@ -101,10 +97,6 @@ class Dequantize(Operation, name="dequantize", traits={Trait.ELEMENTWISE}, nnapi
     def operand_quantised(self) -> bool:
         return self.input.type.quantisation is not None
 
-    @constraint("Q2: scales along a dimension are as many as it is long", at="input")
-    def scales_fit(self) -> bool:
-        return _axis_in_rank(self.input)
-
     def infer_shapes(self) -> Sequence[Shape]:
         return [self.input.shape]
 
@@ -135,11 +127,7 @@ class Requantize(Operation, name="requantize", traits={Trait.ELEMENTWISE}):
     def both_quantised(self) -> bool:
         return self.input.type.quantisation is not None and self.output.type.quantisation is not None
 
-    @constraint("Q2: scales along a dimension are as many as it is long", at="input")
-    def operand_scales_fit(self) -> bool:
-        return _axis_in_rank(self.input)
-
-    @constraint("Q3: the result has one scale and zero point", at="output")
+    @constraint("Q2: the result has one scale and zero point", at="output")
     def result_per_tensor(self) -> bool:
         parameters = self.output.type.quantisation
         return parameters is None or not parameters.is_per_channel

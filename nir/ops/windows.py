@@ -45,28 +45,31 @@ class WindowAxis:
 
 
 def window_axes(
-    lengths: tuple[Dimension, Dimension],
-    window: tuple[Dimension, Dimension],
+    lengths: tuple[int, int],
+    window: tuple[int, int],
     strides: tuple[int, int],
     dilations: tuple[int, int],
     padding: Padding,
-) -> tuple[WindowAxis, WindowAxis] | None:
-    """The windows along height and width of an image; None where a size that matters is unknown.
+) -> tuple[WindowAxis, WindowAxis]:
+    """The windows along height and width of an image.
 
     `same` pads max(0, (ceil(length / stride) - 1) * stride + extent - length) cells, the odd one at the end.
     """
-    axes = []
-    for index, (length, size, stride, dilation) in enumerate(zip(lengths, window, strides, dilations, strict=True)):
-        if size is None or (length is None and padding is PaddingScheme.SAME):
-            return None
-        before, after = 0, 0
-        if isinstance(padding, tuple):
-            before, after = padding[2 * index], padding[2 * index + 1]
-        elif padding is PaddingScheme.SAME:
-            total = same_padding(length or 0, size, stride, dilation)
-            before, after = total // 2, total - total // 2
-        axes.append(WindowAxis(size, stride, dilation, before, after))
-    return axes[0], axes[1]
+    vertical, horizontal = (
+        _window_axis(index, *numbers, padding)
+        for index, numbers in enumerate(zip(lengths, window, strides, dilations, strict=True))
+    )
+    return vertical, horizontal
+
+
+def _window_axis(index: int, length: int, size: int, stride: int, dilation: int, padding: Padding) -> WindowAxis:
+    before, after = 0, 0
+    if isinstance(padding, tuple):
+        before, after = padding[2 * index], padding[2 * index + 1]
+    elif padding is PaddingScheme.SAME:
+        total = same_padding(length, size, stride, dilation)
+        before, after = total // 2, total - total // 2
+    return WindowAxis(size, stride, dilation, before, after)
 
 
 def same_padding(length: int, size: int, stride: int, dilation: int = 1) -> int:
@@ -83,20 +86,36 @@ def window_outputs(
     padding: Padding,
 ) -> tuple[Dimension, Dimension]:
     """Output height and width; None for an unknown one. Raises `InferenceError` where no window fits."""
-    if padding is PaddingScheme.SAME:
-        height, width = (None if n is None else -(-n // s) for n, s in zip(lengths, strides, strict=True))
-        return height, width
-    axes = window_axes(lengths, window, strides, dilations, padding)
-    if axes is None:
-        return None, None
     outputs: list[Dimension] = []
-    for what, length, axis in zip(("height", "width"), lengths, axes, strict=True):
-        fits = None if length is None else axis.outputs(length)
-        if fits is not None and fits < 1:
-            padded = (length or 0) + axis.before + axis.after
-            raise InferenceError(f"a window of {axis.extent} does not fit into a padded {what} of {padded}", "input")
-        outputs.append(fits)
+    for index, numbers in enumerate(zip(lengths, window, strides, dilations, strict=True)):
+        length, size, stride, dilation = numbers
+        if length is None or (size is None and padding is not PaddingScheme.SAME):
+            outputs.append(None)
+        elif padding is PaddingScheme.SAME:
+            outputs.append(-(-length // stride))
+        else:
+            axis = _window_axis(index, length, size or 0, stride, dilation, padding)
+            outputs.append(axis.outputs(length))
+            if axis.outputs(length) < 1:
+                what, padded = ("height", "width")[index], length + axis.before + axis.after
+                raise InferenceError(
+                    f"a window of {axis.extent} does not fit into a padded {what} of {padded}", "input"
+                )
     return outputs[0], outputs[1]
+
+
+def known_outputs(
+    lengths: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    dilations: tuple[int, int],
+    padding: Padding,
+) -> tuple[int, int]:
+    """`window_outputs` of an array: its sizes are known. Raises `InferenceError`."""
+    height, width = window_outputs(lengths, window, strides, dilations, padding)
+    if height is None or width is None:
+        raise TypeError("sizes of arrays are known")
+    return height, width
 
 
 # --- layouts ---
