@@ -9,10 +9,10 @@ import numpy as np
 
 from nir.ir import Operation, QuantisationRule, Shape, Trait, Value, attribute, operand, result
 from nir.ir.types import FLOATS, INTEGERS
-from nir.ops.common import Activation
+from nir.ops.common import Activation, Rounding
 from nir.ops.families import ArithmeticOperation, stored_range
-from nir.ops.profiles import Array, Profile
-from nir.ops.quantised_arithmetic import leaky_relu
+from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
+from nir.ops.quantised_activation import hard_swish, leaky_relu
 from nir.ops.unary_function import RealFunction
 
 
@@ -144,6 +144,11 @@ class HardSwish(RealFunction, name="hard_swish", traits={Trait.ELEMENTWISE}, nna
         result /= np.float32(6)
         return result
 
+    def table(self, profile: Profile, stored: Array) -> Array:
+        if isinstance(profile, (TfliteProfile, XnnpackProfile)):
+            return hard_swish(stored, self.input.type, self.output.type)
+        return super().table(profile, stored)
+
 
 class LeakyRelu(RealFunction, name="leaky_relu", traits={Trait.ELEMENTWISE}):
     """x from 0 on, alpha * x below. NNAPI has it as prelu with a constant alpha.
@@ -157,16 +162,13 @@ class LeakyRelu(RealFunction, name="leaky_relu", traits={Trait.ELEMENTWISE}):
     __slots__ = ()
 
     alpha: float = attribute("slope below 0", default=0.01)
+    rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
 
     def function(self, values: Array) -> Array:
         return np.where(values >= 0, values, np.float32(self.alpha) * values)
 
-    def quantised(self, profile: Profile, input: Array) -> Array:
-        source, target = self.input.type, self.output.type
-        if source.element.bits != 8:
-            return leaky_relu(profile, input, source, target, self.alpha)
-        bytes_in_order = np.arange(256, dtype=np.uint8).view(input.dtype)
-        return leaky_relu(profile, bytes_in_order, source, target, self.alpha).take(input.view(np.uint8))
+    def table(self, profile: Profile, stored: Array) -> Array:
+        return leaky_relu(profile, stored, self.input.type, self.output.type, self.alpha, self.rounding)
 
 
 OPERATORS: tuple[type[Operation], ...] = (Relu, Relu1, Relu6, Logistic, Tanh, Elu, HardSwish, LeakyRelu)

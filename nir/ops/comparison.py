@@ -21,8 +21,9 @@ from nir.ir import (
 )
 from nir.ir.types import BOOLS
 from nir.ops.broadcasting import broadcast_shapes
-from nir.ops.families import PerTensorOperation, is_quantised, requantise
+from nir.ops.families import PerTensorOperation, is_quantised
 from nir.ops.profiles import Array, Profile
+from nir.ops.quantised_arithmetic import requantise
 
 
 class Comparison(PerTensorOperation):

@@ -14,6 +14,7 @@ from nir.ops.broadcasting import broadcast_shapes
 from nir.ops.common import Activation, Rounding
 from nir.ops.families import ArithmeticOperation, clamp, is_quantised
 from nir.ops.profiles import Array, Profile
+from nir.ops.quantised_arithmetic import requantise
 
 NUMBERS = FLOATS | INTEGERS
 
@@ -56,7 +57,7 @@ class BinaryArithmetic(BinaryOperation):
     __slots__ = ()
 
     activation: Activation = attribute("applied to the result", default=Activation.NONE)
-    rounding: Rounding = attribute("how a rescaled value is rounded", default=Rounding.UPWARD)
+    rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
 
     def reference(self, profile: Profile, left: Array, right: Array) -> Array:
         return clamp(super().reference(profile, left, right), self.activation, self.output.type)
@@ -165,9 +166,8 @@ class Extremum(BinaryOperation):
 
     def quantised(self, profile: Profile, left: Array, right: Array) -> Array:
         target = self.output.type
-        if self.left.type.quantisation == self.right.type.quantisation == target.quantisation:
-            return np.asarray(self.function(left, right))
-        return self.through_float(profile, self.function, left, right)
+        left = requantise(profile, left, self.left.type, target)
+        return np.asarray(self.function(left, requantise(profile, right, self.right.type, target)))
 
 
 class Maximum(Extremum, name="maximum", traits={Trait.ELEMENTWISE, Trait.COMMUTATIVE}, nnapi=65):

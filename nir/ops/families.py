@@ -54,16 +54,6 @@ class ArithmeticOperation(PerTensorOperation):
         return profile.quantise(function(*real), self.results[0].type)
 
 
-def requantise(profile: Profile, array: Array, source: TensorType, target: TensorType) -> Array:
-    """Stored elements of `source` as those of `target` (one element type) by way of real values in float32.
-
-    The same array where the parameters are equal or there are none.
-    """
-    if source.quantisation == target.quantisation or not is_quantised(target):
-        return array
-    return profile.quantise(profile.dequantise(array, source), target)
-
-
 def clamp(array: Array, activation: Activation, type: TensorType) -> Array:
     """Applies `activation` to stored elements of `type`, in place: the array must be fresh."""
     if activation is Activation.NONE:

@@ -19,8 +19,10 @@ from nir.ir import (
     result,
 )
 from nir.ops.axes import check_length, divide, merge_shapes, normal_axis, times
-from nir.ops.families import PerTensorOperation, requantise
+from nir.ops.common import Rounding
+from nir.ops.families import PerTensorOperation
 from nir.ops.profiles import Array, Profile
+from nir.ops.quantised_arithmetic import requantise
 
 
 class JoiningOperation(PerTensorOperation):
@@ -59,6 +61,7 @@ class Concatenation(JoiningOperation, name="concatenation", traits={Trait.MOVES}
     __slots__ = ()
 
     axis: int = attribute("the dimension to join along; negative counts from the end")
+    rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
     output: Value = result("the joined tensor", quantisation=QuantisationRule.SAME_BY_DEFAULT)
 
     @constraint("Q2: operands and result are all quantised or all raw", at="inputs")
@@ -76,7 +79,8 @@ class Concatenation(JoiningOperation, name="concatenation", traits={Trait.MOVES}
 
     def reference(self, profile: Profile, *inputs: Array) -> Array:
         target = self.output.type
-        arrays = [requantise(profile, a, v.type, target) for a, v in zip(inputs, self.inputs, strict=True)]
+        pairs = zip(inputs, self.inputs, strict=True)
+        arrays = [requantise(profile, array, value.type, target, self.rounding) for array, value in pairs]
         return np.concatenate(arrays, axis=self.axis)
 
 

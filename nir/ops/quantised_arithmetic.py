@@ -14,8 +14,8 @@ import numpy as np
 
 from nir.ir import ElementType, Quantisation, TensorType
 from nir.ops.common import Rounding
-from nir.ops.fixed_point import multiply_double_rounding, multiply_rounding_upward, quantised_multiplier
-from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
+from nir.ops.fixed_point import multiply_double_rounding, quantised_multiplier, round_half_away
+from nir.ops.profiles import PROFILES, Array, Profile, RelayProfile, TfliteProfile, XnnpackProfile
 
 Rule = Callable[..., Array]
 
@@ -55,6 +55,8 @@ def prelu(
     profile: Profile, left: Array, right: Array, left_type: TensorType, right_type: TensorType, target: TensorType
 ) -> Array:
     """left from 0 on, left * right below, on broadcast stored elements."""
+    if isinstance(profile, XnnpackProfile):
+        profile = PROFILES["tflite"]  # XNNPACK has no such kernel, so LiteRT runs its own
     return _by_pairs(_slope, profile, left, right, left_type, right_type, target, ())
 
 
@@ -90,6 +92,24 @@ def _pair_table(
     return rule(profile, columns, _BYTES.view(right.element.numpy), left, right, target, *arguments).ravel()
 
 
+def requantise(
+    profile: Profile, array: Array, source: TensorType, target: TensorType, rounding: Rounding = Rounding.UPWARD
+) -> Array:
+    """Stored elements of `source` as those of `target`, for operators that only bring operands to one scale; the
+    same array where the parameters are equal or there are none.
+
+    The relay profiles rescale. LiteRT's concatenation multiplies in float32, and rounds halves to even in signed
+    storage, away from zero in unsigned.
+    """
+    if source.quantisation == target.quantisation or target.quantisation is None:
+        return array
+    if isinstance(profile, RelayProfile):
+        return profile.rescale(array, parameters(source), target, rounding=rounding)
+    steps = centred(array, source).astype(np.float32) * (float32_scale(source) / float32_scale(target))
+    rounded = np.rint(steps) if target.element.minimum < 0 else round_half_away(steps)
+    return saturated(rounded, target)
+
+
 # --- sums ---
 
 
@@ -118,11 +138,11 @@ def _sum_tflite(
     left_scale, right_scale, scale = _scales(left_type, right_type, target)
     twice = 2 * max(left_scale, right_scale)
     sides = [
-        multiply_double_rounding(_centred(array, type) << shift, *quantised_multiplier(own / twice))
+        multiply_double_rounding(centred(array, type) << shift, *quantised_multiplier(own / twice))
         for array, type, own in ((left, left_type, left_scale), (right, right_type, right_scale))
     ]
     total = sides[0] + sign * sides[1]
-    return _saturated(multiply_double_rounding(total, *quantised_multiplier(twice / (scale * 2**shift))), target)
+    return saturated(multiply_double_rounding(total, *quantised_multiplier(twice / (scale * 2**shift))), target)
 
 
 def _sum_xnnpack(
@@ -145,8 +165,8 @@ def _sum_xnnpack(
         return _sum_tflite(profile, left, right, left_type, right_type, target, rounding, sign)
     shift = 20 - (math.frexp(max(ratios))[1] - 1)
     left_factor, right_factor = (round(math.ldexp(ratio, shift)) for ratio in ratios)
-    total = _centred(left, left_type) * left_factor + _centred(right, right_type) * (sign * right_factor)
-    return _saturated((total + (1 << (shift - 1))) >> shift, target)
+    total = centred(left, left_type) * left_factor + centred(right, right_type) * (sign * right_factor)
+    return saturated((total + (1 << (shift - 1))) >> shift, target)
 
 
 def _sum_of_rescaled(
@@ -161,15 +181,15 @@ def _sum_of_rescaled(
 ) -> Array:
     """Relay's qnn.add and qnn.subtract: each side requantised to the result's parameters in int32, then summed."""
     wide = target.with_element(ElementType.I32)
-    zero_point = _parameters(target).zero_point
+    zero_point = parameters(target).zero_point
     sides = [
         array.astype(np.int64)
         if type.quantisation == target.quantisation
-        else profile.rescale(array, _parameters(type), wide, rounding=rounding).astype(np.int64)
+        else profile.rescale(array, parameters(type), wide, rounding=rounding).astype(np.int64)
         for array, type in ((left, left_type), (right, right_type))
     ]
     steps = (sides[0] - zero_point) + sign * (sides[1] - zero_point)
-    return _saturated(steps, target)
+    return saturated(steps, target)
 
 
 # --- products ---
@@ -185,8 +205,8 @@ def _product(
     rounding: Rounding,
 ) -> Array:
     """The integer product, rescaled once; TFLite and Relay both take the product of the scales in float32."""
-    source = Quantisation.per_tensor(float(_float32_scale(left_type) * _float32_scale(right_type)))
-    product = _centred(left, left_type) * _centred(right, right_type)
+    source = Quantisation.per_tensor(float(float32_scale(left_type) * float32_scale(right_type)))
+    product = centred(left, left_type) * centred(right, right_type)
     return profile.rescale(product, source, target, rounding=rounding)
 
 
@@ -194,55 +214,34 @@ def _slope(
     profile: Profile, left: Array, right: Array, left_type: TensorType, right_type: TensorType, target: TensorType
 ) -> Array:
     product = _product(profile, left, right, left_type, right_type, target, Rounding.UPWARD)
-    kept = profile.rescale(left, _parameters(left_type), target)
-    return np.where(left >= _parameters(left_type).zero_point, kept, product)
-
-
-def leaky_relu(profile: Profile, values: Array, source: TensorType, target: TensorType, alpha: float) -> Array:
-    """values from 0 on, alpha * values below, on stored elements.
-
-    TFLite's kernel rescales each side of 0 with its own multiplier. Relay's rescales once, and multiplies what is
-    below 0, as a stored integer, by alpha in fixed point; its zero point by 1 - alpha.
-    """
-    parameters = _parameters(source)
-    negative = values < parameters.zero_point
-    if isinstance(profile, (TfliteProfile, XnnpackProfile)):
-        slope = Quantisation.per_tensor(float(_float32_scale(source) * np.float32(alpha)), parameters.zero_point)
-        return np.where(negative, profile.rescale(values, slope, target), profile.rescale(values, parameters, target))
-    wide = profile.rescale(values, parameters, target.with_element(ElementType.I32)).astype(np.int64)
-    zero_point = _parameters(target).zero_point
-    sloped = multiply_rounding_upward(wide, *_fixed_point(alpha))
-    sloped += multiply_rounding_upward(np.asarray(zero_point), *_fixed_point(1 - alpha))
-    return _saturated(np.where(negative, sloped, wide) - zero_point, target)
-
-
-def _fixed_point(factor: float) -> tuple[Array, Array]:
-    mantissa, exponent = quantised_multiplier(abs(factor))
-    return (mantissa if factor >= 0 else -mantissa), exponent
+    kept = profile.rescale(left, parameters(left_type), target)
+    return np.where(left >= parameters(left_type).zero_point, kept, product)
 
 
 # --- parameters ---
 
 
-def _parameters(type: TensorType) -> Quantisation:
+def parameters(type: TensorType) -> Quantisation:
     """Quantisation of a quantised type; scale 1 and zero point 0 where an unverified module has none."""
     return type.quantisation or Quantisation.per_tensor(1.0)
 
 
 def _scales(*types: TensorType) -> tuple[float, ...]:
-    return tuple(_parameters(type).scale for type in types)
+    return tuple(parameters(type).scale for type in types)
 
 
-def _float32_scale(type: TensorType) -> np.float32:
-    return np.float32(_parameters(type).scale)
+def float32_scale(type: TensorType) -> np.float32:
+    """The scale of a quantised type in float32."""
+    return np.float32(parameters(type).scale)
 
 
-def _centred(array: Array, type: TensorType) -> Array:
+def centred(array: Array, type: TensorType) -> Array:
     """Stored elements minus zero point, as int64."""
-    return array.astype(np.int64) - _parameters(type).zero_point
+    return array.astype(np.int64) - parameters(type).zero_point
 
 
-def _saturated(values: Array, target: TensorType) -> Array:
+def saturated(values: Array, target: TensorType) -> Array:
     """Whole numbers in steps of the target's scale as stored elements: zero point added, cut to the range."""
-    stored = values + _parameters(target).zero_point
+    stored = values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
+    stored = stored + parameters(target).zero_point
     return np.clip(stored, target.element.minimum, target.element.maximum).astype(target.element.numpy)

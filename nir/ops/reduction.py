@@ -14,6 +14,7 @@ from nir.ops.common import Rounding
 from nir.ops.families import ArithmeticOperation, is_quantised
 from nir.ops.fixed_point import multiply_double_rounding, quantised_multiplier
 from nir.ops.profiles import Array, Profile, TfliteProfile
+from nir.ops.quantised_arithmetic import parameters
 
 NUMBERS = FLOATS | INTEGERS
 
@@ -59,7 +60,7 @@ class Mean(Reduction, name="mean", nnapi=31):
 
     __slots__ = ()
 
-    rounding: Rounding = attribute("how a rescaled value is rounded", default=Rounding.UPWARD)
+    rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
     output: Value = result("the reduced tensor", quantisation=QuantisationRule.SAME_BY_DEFAULT)
 
     def reduce(self, profile: Profile, input: Array, axes: tuple[int, ...]) -> Array:
@@ -80,8 +81,10 @@ class Mean(Reduction, name="mean", nnapi=31):
         """Sums of stored integers minus zero point, divided by `count` and brought to the result's scale."""
         target = self.output.type
         if not isinstance(profile, TfliteProfile) or target.quantisation is None:
-            scale = np.float32(source.scale) / np.float32(max(count, 1))
-            return profile.rescale(total, Quantisation.per_tensor(float(scale)), target)
+            # XNNPACK multiplies in float32 and adds the zero point before it rounds.
+            scale = np.float32(source.scale) / np.float32(parameters(target).scale) / np.float32(max(count, 1))
+            stored = np.rint(total.astype(np.float32) * scale + np.float32(parameters(target).zero_point))
+            return np.clip(stored, target.element.minimum, target.element.maximum).astype(target.element.numpy)
         mantissa, exponent = quantised_multiplier(source.scale / target.quantisation.scale)
         # TFLite folds 1 / count into the multiplier, as far as it fits.
         shift = min(max(count, 1).bit_length() - 1, 32, 31 + int(exponent))
@@ -108,7 +111,7 @@ class ReduceSum(Reduction, name="reduce_sum", nnapi=80):
 
     __slots__ = ()
 
-    rounding: Rounding = attribute("how a rescaled value is rounded", default=Rounding.UPWARD)
+    rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
     output: Value = result("the reduced tensor", quantisation=QuantisationRule.SAME_BY_DEFAULT)
 
     def reduce(self, profile: Profile, input: Array, axes: tuple[int, ...]) -> Array:

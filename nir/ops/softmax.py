@@ -9,17 +9,24 @@ import numpy as np
 from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.axes import normal_axis
+from nir.ops.common import Rounding
 from nir.ops.families import ArithmeticOperation, is_quantised
-from nir.ops.profiles import Array, Profile
+from nir.ops.profiles import Array, Profile, RelayProfile, TvmProfile
+from nir.ops.quantised_arithmetic import parameters
+from nir.ops.quantised_softmax import integer_softmax
 
 
 class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
     """exp(beta * x) along one dimension, divided by its sum.
 
-    func @example(%x: tensor<2x3xi8, scale=0.5, zero_point=0>) -> tensor<2x3xi8, scale=0.00390625, zero_point=-128> {
-      %0 = softmax(%x) : tensor<2x3xi8, scale=0.00390625, zero_point=-128>
-      return %0
-    }
+    Of quantised tensors it is that of the real values; under the relay profiles it is qnn.softmax, an
+    approximation in integers, where the operand's scale is at most 1 and beta is 1.
+
+        func @example(%x: tensor<2x3xi8, scale=0.5, zero_point=0>)
+            -> tensor<2x3xi8, scale=0.00390625, zero_point=-128> {
+          %0 = softmax(%x) : tensor<2x3xi8, scale=0.00390625, zero_point=-128>
+          return %0
+        }
     """
 
     __slots__ = ()
@@ -27,6 +34,7 @@ class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
     input: Value = operand("any shape but a scalar", FLOATS | INTEGERS)
     beta: float = attribute("factor of the exponent", default=1.0)
     axis: int = attribute("the dimension; negative counts from the end", default=-1)
+    rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
     output: Value = result("positive numbers that sum to 1", quantisation=QuantisationRule.UNIT_256_BY_DEFAULT)
 
     @constraint("Q3: integers are quantised", at="input")
@@ -38,8 +46,18 @@ class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
         return [self.input.shape]
 
     def reference(self, profile: Profile, input: Array) -> Array:
+        if self._in_integers(profile) and input.size:
+            types = self.input.type, self.output.type
+            return integer_softmax(profile, input, *types, self.axis, self.rounding)
         with np.errstate(all="ignore"):
             return self.through_float(profile, self._softmax, input)
+
+    def _in_integers(self, profile: Profile) -> bool:
+        """True where Relay's own operator would be used; today's TVM has none."""
+        if not isinstance(profile, RelayProfile) or isinstance(profile, TvmProfile) or self.beta != 1:
+            return False
+        quantised = is_quantised(self.input.type) and is_quantised(self.output.type)
+        return quantised and parameters(self.input.type).scale <= 1
 
     def _softmax(self, real: Array) -> Array:
         result = real - _maximum(real, self.axis)

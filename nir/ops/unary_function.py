@@ -6,31 +6,16 @@ profile says. It defines no operator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from nir.ir import QuantisationRule, Shape, TensorType, Value, constraint, operand, result
+from nir.ir import QuantisationRule, Shape, Value, constraint, operand, result
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.families import ArithmeticOperation, is_quantised
 from nir.ops.profiles import Array, Profile
 
 _BYTES = np.arange(256, dtype=np.uint8)
-
-
-def look_up(
-    profile: Profile,
-    array: Array,
-    source: TensorType,
-    target: TensorType,
-    function: Callable[[Array], Array],
-) -> Array:
-    """`function` of quantised elements, by a table where they have eight bits."""
-    if source.element.bits != 8:
-        return profile.quantise(function(profile.dequantise(array, source)), target)
-    real = profile.dequantise(_BYTES.view(source.element.numpy), source)
-    table = profile.quantise(function(real), target)
-    return table.take(array.view(np.uint8))
 
 
 class UnaryFunction(ArithmeticOperation):
@@ -58,7 +43,13 @@ class UnaryFunction(ArithmeticOperation):
 
     def quantised(self, profile: Profile, input: Array) -> Array:
         """The function on stored integers that stand for real values."""
-        return look_up(profile, input, self.input.type, self.output.type, self.function)
+        if input.dtype.itemsize > 1:
+            return self.through_float(profile, self.function, input)
+        return self.table(profile, _BYTES.view(input.dtype)).take(input.view(np.uint8))
+
+    def table(self, profile: Profile, stored: Array) -> Array:
+        """Results for the 256 stored elements there are, in the order of their bits."""
+        return self.through_float(profile, self.function, stored)
 
 
 class RealFunction(UnaryFunction):
