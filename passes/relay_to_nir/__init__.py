@@ -10,6 +10,10 @@ write a function from a `RelayCall` to a value and give it a row in its family's
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
+
 from nir.ir import Module
 from nir.ops.common import Rounding
 from nir.passes.relay_to_nir.converter import ModuleConverter
@@ -38,11 +42,24 @@ def relay_to_nir(
     Raises `ConvertError` with everything that cannot be converted, each once, and with how often it occurs.
     """
     converter = ModuleConverter(relay_module, HANDLERS, foreign, Rounding(rounding))
-    module = converter.convert()
-    finish(module, converter, propagate)
+    with _collector_paused():
+        module = converter.convert()
+        finish(module, converter, propagate)
     if propagate:
         verify(module)
     return module
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Stops the garbage collector, which otherwise visits a growing graph again and again while it is built."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 __all__ = ["HANDLERS", "NodeEntry", "relay_to_nir"]

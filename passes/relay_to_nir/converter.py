@@ -115,7 +115,7 @@ class FunctionConverter:
                 self._later(self._visit, child)
         elif isinstance(expr, (relay.Call, relay.Tuple, relay.TupleGetItem)):
             self._later(self._finish, expr)
-            for child in reversed(expr.children()):
+            for child in reversed(expr.args if isinstance(expr, relay.Call) else expr.children()):
                 if child not in self.memo:
                     self._later(self._visit, child)
         else:
@@ -161,7 +161,7 @@ class FunctionConverter:
             return self._field(expr)
         if isinstance(expr, relay.Function):
             return NodeEntry(function=expr)
-        if isinstance(expr, (relay.Op, relay.GlobalVar)):
+        if isinstance(expr, relay.GlobalVar):
             return NodeEntry()
         if isinstance(expr, relay.Var):
             raise Unsupported(f"the variable %{expr.name_hint} is not bound in this function")

@@ -99,6 +99,24 @@ def trunc(call: RelayCall) -> Value:
     return call.emit("sub", above, below)
 
 
+def rounded(call: RelayCall) -> Value:
+    """Halves away from zero: whole part of |x|, and 1 more from a half on, with the sign of x."""
+    x = call.value(0)
+    magnitude = call.emit("abs", x)
+    whole = call.emit("floor", magnitude)
+    from_half = call.emit("greater_equal", call.emit("sub", magnitude, whole), call.number(0.5, x))
+    result = call.emit("add", whole, call.emit("cast", from_half, element=x.element))
+    return call.emit("mul", result, sign(call))
+
+
+def cosine(call: RelayCall) -> Value:
+    """1 - 2 sin(x / 2)^2."""
+    x = call.value(0)
+    half = call.emit("sin", call.emit("mul", x, call.number(0.5, x)))
+    square = call.emit("mul", half, half)
+    return call.emit("sub", call.number(1, x), call.emit("mul", square, call.number(2, x)))
+
+
 def log_of_base(base: float, call: RelayCall) -> Value:
     """log(x) / log(base)."""
     logarithm = call.emit("log", call.value(0))
@@ -210,21 +228,7 @@ def prelu(call: RelayCall) -> Value:
     return call.emit("prelu", call.value(0), along_axis(call, 1, axis, rank))
 
 
-# --- casts and copies ---
-
-
-def cast(call: RelayCall) -> Value:
-    """To the same type nothing; back to the type that was widened before, what was widened."""
-    value = call.value(0)
-    element = call.types[0].element
-    if value.element is element:
-        return value
-    op = value.producer
-    if op is not None and op.name == "cast" and op.operands[0] is not None and op.operands[0].element is element:
-        widens = value.element is ElementType.I32 and element.is_integer and element.bits <= 16
-        if widens:
-            return op.operands[0]
-    return call.emit("cast", value, element=element)
+# --- copies and choices ---
 
 
 def identity(call: RelayCall) -> Value:
@@ -295,10 +299,10 @@ HANDLERS: HandlerTable = {
             "not_equal": "not_equal",
         },
     ),
-    "cast": cast,
     "ceil": ceil,
     "clip": clip,
     "copy": identity,
+    "cos": cosine,
     "cosh": functools.partial(hyperbolic, "add"),
     "divide": divide,
     "floor_divide": floor_divide,
@@ -312,6 +316,7 @@ HANDLERS: HandlerTable = {
     "nn.leaky_relu": leaky_relu,
     "nn.prelu": prelu,
     "nn.relu": relu,
+    "round": rounded,
     "sign": sign,
     "sinh": functools.partial(hyperbolic, "sub"),
     "stop_fusion": identity,

@@ -30,9 +30,16 @@ def max_pool2d(call: RelayCall) -> Value:
 
 
 def avg_pool2d(call: RelayCall) -> Value:
-    """Padding that counts is added as zeros before, since NIR's average leaves padding out of the count."""
+    """The average over each window."""
+    return average_pool(call, call.value(0))
+
+
+def average_pool(call: RelayCall, value: Value) -> Value:
+    """The average of `value`, with the attributes of the call. Padding that counts is added as zeros before, since
+    NIR's average leaves padding out of the count.
+    """
     layout = layout_of(call)
-    value, window = call.value(0), pair(call, "pool_size")
+    window = pair(call, "pool_size")
     padding = _window_padding(call, window, layout)
     if call.attrs["count_include_pad"] and any(padding):
         rows, columns = spatial_axes(layout)

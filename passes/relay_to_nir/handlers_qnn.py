@@ -7,8 +7,7 @@ import numpy as np
 from nir.ir import Operation, Quantisation, Value
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.handlers_elementwise import each
-from nir.passes.relay_to_nir.handlers_pooling import avg_pool2d as plain_avg_pool2d
-from nir.passes.relay_to_nir.handlers_pooling import widened_operand
+from nir.passes.relay_to_nir.handlers_pooling import average_pool, widened_operand
 from nir.passes.relay_to_nir.handlers_qnn_products import requantised_sum, sum_behind
 from nir.passes.relay_to_nir.parameters import quantisation_from, quantisation_of
 
@@ -54,7 +53,7 @@ def requantize(call: RelayCall) -> Value:
     source, target = quantisation_of(call, 1, 2, axis), quantisation_of(call, 3, 4)
     op = sum_behind(call)
     if op is not None:
-        return requantised_sum(call, op, source, target)
+        return requantised_sum(call, op, source, target, call.rounding())
     element = call.types[0].element
     narrow = None if call.entries[0].constant is not None else widened_operand(call.value(0))
     if narrow is None:
@@ -89,25 +88,32 @@ def leaky_relu(call: RelayCall) -> Value:
     """Like `function`, with a slope."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
     target = quantisation_of(call, 3, 4)
-    return call.emit("leaky_relu", value, alpha=float(call.attrs["alpha"]), quantisation=target)
+    return call.emit(
+        "leaky_relu", value, alpha=float(call.attrs["alpha"]), quantisation=target, rounding=call.rounding()
+    )
 
 
 def softmax(call: RelayCall) -> Value:
     """Like `function`, along one dimension."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
     axis = call.axis(int(call.attrs["axis"]), call.type.rank)
-    return call.emit("softmax", value, axis=axis, quantisation=quantisation_of(call, 3, 4))
+    return call.emit("softmax", value, axis=axis, quantisation=quantisation_of(call, 3, 4), rounding=call.rounding())
 
 
 def avg_pool2d(call: RelayCall) -> Value:
-    """Averages of stored integers; where the result has other parameters, Relay rescales before it averages."""
+    """Averages of stored integers. Where the result has other parameters, Relay rescales to 32 bits before it
+    averages, and saturates after.
+    """
     source, target = quantisation_of(call, 1, 2), quantisation_of(call, 3, 4)
-    call.quantised(0, source, "the operand")
-    if source != target:
-        call.refuse("an average pool that rescales in 32 bits before has no counterpart in NIR")
-    value = plain_avg_pool2d(call)
-    call.state(value, target, "the result")
-    return value
+    value = call.quantised(0, source, "the operand")
+    if source == target:
+        result = average_pool(call, value)
+        call.state(result, target, "the result")
+        return result
+    wide = call.emit("requantize", value, element="i32", quantisation=target, rounding=call.rounding())
+    average = average_pool(call, wide)
+    call.state(average, target, "the average")
+    return call.emit("requantize", average, element=value.element, quantisation=target, rounding=call.rounding())
 
 
 def concatenate(call: RelayCall) -> Value:
@@ -118,7 +124,9 @@ def concatenate(call: RelayCall) -> Value:
         stated = quantisation_from(call, scale.astype(np.float32), point, None)
         values.append(_stated(call, leaf.constant, call.graph.value_of(leaf), stated))
     axis = call.axis(int(call.attrs["axis"]), call.type.rank)
-    return call.emit("concatenation", *values, axis=axis, quantisation=quantisation_of(call, 3, 4))
+    return call.emit(
+        "concatenation", *values, axis=axis, quantisation=quantisation_of(call, 3, 4), rounding=call.rounding()
+    )
 
 
 def _stated(call: RelayCall, constant: object, value: Value, quantisation: Quantisation) -> Value:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nir.ir import ElementType, Operation, Quantisation, Value
+from nir.ops.common import Rounding
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.filters import Arrangement, filter_value
 from nir.passes.relay_to_nir.handlers_convolution import (
@@ -75,7 +76,9 @@ def sum_behind(call: RelayCall) -> Operation | None:
     return op if op is not None and op.results[0].element is ElementType.I32 else None
 
 
-def requantised_sum(call: RelayCall, op: Operation, source: Quantisation, target: Quantisation) -> Value:
+def requantised_sum(
+    call: RelayCall, op: Operation, source: Quantisation, target: Quantisation, rounding: Rounding
+) -> Value:
     """The sum once more with a rescaled result. `source` is the scale that the model states for the sum."""
     data, weights = op.operands[0], op.operands[1]
     if data is None or weights is None or data.type.quantisation is None or weights.type.quantisation is None:
@@ -91,12 +94,10 @@ def requantised_sum(call: RelayCall, op: Operation, source: Quantisation, target
     channels = weights.shape[3 if op.name == "depthwise_conv_2d" else 0]
     if call.types[0].element is ElementType.I32:
         call.state(op.results[0], source, "the sum")  # NIR's sums are 32-bit results as they are
-        return call.emit("requantize", op.results[0], element="i32", quantisation=target, rounding=call.rounding())
+        return call.emit("requantize", op.results[0], element="i32", quantisation=target, rounding=rounding)
     exact = bool(np.all(stated == product))
     bias = _bias(call, op, source, int(channels or 0), exact)
-    return call.again(
-        op, data, weights, bias, element=call.types[0].element, quantisation=target, rounding=call.rounding()
-    )
+    return call.again(op, data, weights, bias, element=call.types[0].element, quantisation=target, rounding=rounding)
 
 
 def _bias(call: RelayCall, op: Operation, source: Quantisation, channels: int, exact: bool) -> Value | None:

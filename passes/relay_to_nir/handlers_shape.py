@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import numpy as np
 
@@ -47,11 +48,32 @@ def transpose(call: RelayCall) -> Value:
 
 
 def layout_transform(call: RelayCall) -> Value:
-    """Between layouts of the same letters."""
-    source, target = str(call.attrs["src_layout"]), str(call.attrs["dst_layout"])
-    if sorted(source) != sorted(target) or not source.isalpha():
-        call.refuse(f"from layout {source} to {target} has no counterpart in NIR")
-    return call.transposed(call.value(0), [source.index(letter) for letter in target])
+    """Between layouts of the same letters; `NCHW4c` has blocks of 4 channels as its last dimension."""
+    source, target = _axes(call, "src_layout"), _axes(call, "dst_layout")
+    letters = [letter for letter, _ in source if letter.isupper()]
+    if sorted(letters) != sorted(letter for letter, _ in target if letter.isupper()):
+        call.refuse(f"from layout {call.attrs['src_layout']} to {call.attrs['dst_layout']} has no counterpart in NIR")
+    sizes = dict(zip((letter for letter, _ in source), call.input_shape(0), strict=True))
+    whole = [sizes[letter] * sizes.get(letter.lower(), 1) for letter in letters]
+    value = call.reshaped(call.transposed(call.value(0), _blocks_inside(source, letters)), whole)
+    factors = {letter: factor for letter, factor in target if letter.islower()}
+    split = []
+    for letter, size in zip(letters, whole, strict=True):
+        block = factors.get(letter.lower())
+        split += [size] if block is None else [size // block, block]
+    inside = _blocks_inside(target, letters)
+    return call.transposed(call.reshaped(value, split), [inside.index(d) for d in range(len(inside))])
+
+
+def _axes(call: RelayCall, attribute: str) -> list[tuple[str, int]]:
+    """The letters of a layout, lower-case ones with the size of their blocks."""
+    return [(letter, int(size or 1)) for size, letter in re.findall(r"(\d*)([A-Za-z])", str(call.attrs[attribute]))]
+
+
+def _blocks_inside(axes: list[tuple[str, int]], letters: list[str]) -> list[int]:
+    """Places of the dimensions of a layout, in the order of `letters`, each followed by its blocks."""
+    place = {letter: d for d, (letter, _) in enumerate(axes)}
+    return [place[key] for letter in letters for key in (letter, letter.lower()) if key in place]
 
 
 def concatenate(call: RelayCall) -> Value:
@@ -175,6 +197,26 @@ def _indices(call: RelayCall, size: int) -> Value:
     return indices
 
 
+def gather_nd(call: RelayCall) -> Value:
+    """Elements at positions that stand along the first dimension of the indices: one gather from the flat data."""
+    if call.attrs.get("batch_dims"):
+        call.refuse("gather_nd with batch dimensions has no counterpart in NIR")
+    shape, places = call.input_shape(0), call.input_shape(1)
+    depth = places[0]
+    rows = math.prod(shape[:depth])
+    flat = None
+    for d in range(depth):
+        size = (1, *places[1:])
+        part = call.emit("slice", call.value(1), begin=(d,) + (0,) * (len(places) - 1), size=size)
+        step = math.prod(shape[d + 1 : depth])
+        part = part if step == 1 else call.emit("mul", part, call.number(step, part))
+        flat = part if flat is None else call.emit("add", flat, part)
+    if flat is None:
+        call.refuse("gather_nd without indices has no counterpart in NIR")
+    data = call.reshaped(call.value(0), (rows, *shape[depth:]))
+    return call.emit("gather", data, call.reshaped(flat, places[1:]), axis=0)
+
+
 def tile(call: RelayCall) -> Value:
     """Relay adds dimensions in front of the data, or ones in front of the repetitions."""
     repetitions = integers(call, "reps")
@@ -245,6 +287,7 @@ HANDLERS: HandlerTable = {
     "broadcast_to_like": broadcast_to,
     "concatenate": concatenate,
     "expand_dims": expand_dims,
+    "gather_nd": gather_nd,
     "layout_transform": layout_transform,
     "nn.batch_flatten": reshape,
     "nn.batch_to_space_nd": batch_to_space,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nir.passes.relay_to_nir import (
+    handlers_cast,
     handlers_constant,
     handlers_convolution,
     handlers_elementwise,
@@ -21,6 +22,7 @@ FAMILIES = (
     handlers_pooling,
     handlers_normalisation,
     handlers_elementwise,
+    handlers_cast,
     handlers_shape,
     handlers_reduction,
     handlers_image,
