@@ -12,7 +12,7 @@ from nir.errors import Diagnostic, ParseError, suggestion
 from nir.ir import AttributeField, Keyword, Operation, Symbol
 from nir.ir.kinds import BooleanKind, EnumKind, Kind, SequenceKind, StringKind, SymbolKind, UnionKind
 from nir.source import Span
-from nir.text.lexical import read_name, terminal, unquote
+from nir.text.lexical import brief, read_name, terminal, unquote
 from nir.text.literals import check_length, is_integer, read_float32, read_integer
 from nir.text.reader import Reader
 from nir.text.types import extent
@@ -34,7 +34,7 @@ def read_attributes(reader: Reader, tree: Tree[Token], operator: type[Operation]
     seen: set[str] = set()
     for name, span, value in named_values(reader, tree):
         if name in seen:
-            raise ParseError(f"the attribute '{name}' is given twice", span)
+            raise ParseError(f"the attribute '{brief(name)}' is given twice", span)
         seen.add(name)
         attribute_field = operator.attribute_fields.get(name)
         if attribute_field is not None and attribute_field.subject:
@@ -74,7 +74,7 @@ def missing_attributes(operator: type[Operation], attributes: Mapping[str, Any],
 def _unknown_attribute(name: str, span: Span, operator: type[Operation]) -> ParseError:
     known = [field.name for field in operator.attribute_fields.values() if not field.subject]
     return ParseError(
-        f"{operator.name} has no attribute '{name}'",
+        f"{operator.name} has no attribute '{brief(name)}'",
         span,
         expected="one of " + ", ".join(known) if known else "no attributes",
         hint=suggestion(name, known),
@@ -98,14 +98,9 @@ def read_field(
             f"{operator.name}: '{attribute_field.name}' cannot have this value",
             span,
             expected=attribute_field.kind.describe(),
-            found=_shortened(span.text),
+            found=f"'{brief(span.text)}'",
             hint=hint,
         ) from None
-
-
-def _shortened(text: str) -> str:
-    text = " ".join(text[:200].split())
-    return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}...'"
 
 
 def coerce(kind: Kind, raw: Any) -> Any:

@@ -11,7 +11,7 @@ from nir.errors import ParseError
 from nir.ir import ElementType, Function, Module, Operation, TensorType, Value
 from nir.text.attributes import named_values, read_value
 from nir.text.comments import add_trailing, comments, inner_comments, split_gap, stripped
-from nir.text.lexical import language, read_name, terminal, unquote, write_name
+from nir.text.lexical import brief, language, read_name, terminal, unquote, write_name
 from nir.text.operations import (
     Undefined,
     read_operation,
@@ -102,7 +102,7 @@ class ModuleBuilder:
         self._body(function, body)
         if function.name in self.module.functions:
             self.reader.report(
-                ParseError(f"there is a function {write_name('@', function.name)} already", function.location)
+                ParseError(f"there is a function {brief(write_name('@', function.name))} already", function.location)
             )
         else:
             self.module.add(function)
@@ -116,7 +116,7 @@ class ModuleBuilder:
         elif tree.data == "attributes":
             for name, span, value in named_values(reader, tree):
                 if name in function.attributes:
-                    raise ParseError(f"the attribute '{name}' is given twice", span)
+                    raise ParseError(f"the attribute '{brief(name)}' is given twice", span)
                 function.attributes[name] = read_value(reader, value, single=False)
         else:
             token, _, type = tree.children

@@ -13,7 +13,7 @@ import numpy as np
 from nir.errors import ParseError
 from nir.ir import ElementType, TensorType
 from nir.source import Source, Span
-from nir.text.lexical import terminal
+from nir.text.lexical import brief, terminal
 from nir.text.literals import check_length, is_integer, narrow_all, read_float32, read_integer
 
 _NUMBER = re.compile(terminal("NUMBER"))
@@ -31,20 +31,30 @@ def read_elements(source: Source, start: int, end: int, type: TensorType) -> np.
 
     One number for all elements gives a view of a single stored one. Raises `ParseError`.
     """
-    text = source.text[start:end]
+    array = read_elements_quickly(source.text[start:end], type)
+    if array is not None:
+        return array
     if None in type.shape:
         raise ParseError("a constant has no unknown dimensions", Span(source, start, end), found=str(type))
+    _explain(source, start, end, type)
+    span = Span(source, start, end)
+    if 0 in type.shape and re.sub(r"\s", "", span.text) != "[]":
+        raise ParseError("the tensor has no elements", span, expected=f"[] for {type}", found=f"'{brief(span.text)}'")
+    raise ParseError("the constant is too large", span, found=str(type))
+
+
+def read_elements_quickly(text: str, type: TensorType) -> np.ndarray | None:
+    """The array that `text` spells; None where anything is not as it should be."""
+    if None in type.shape:
+        return None
     if "//" in text:
-        text = _COMMENT.sub(lambda match: " " * len(match[0]), text)
+        text = _COMMENT.sub("", text)
     shape: tuple[int, ...] = type.shape  # type: ignore[assignment]
-    array = _in_bulk(text.strip(" \t\r\n"), shape, type.element)
-    if array is None:
-        _explain(source, start, end, type)
-        raise ParseError("these elements are not understood", Span(source, start, end), expected=_sketch(type))
     try:
-        return np.broadcast_to(array, shape)
-    except ValueError:
-        raise ParseError("the constant is too large", Span(source, start, end), found=str(type)) from None
+        array = _in_bulk(text.strip(" \t\r\n"), shape, type.element)
+        return None if array is None else np.broadcast_to(array, shape)
+    except ValueError:  # numpy cannot count that many
+        return None
 
 
 def _in_bulk(text: str, shape: tuple[int, ...], element: ElementType) -> np.ndarray | None:
@@ -98,9 +108,10 @@ def _sketch(type: TensorType) -> str:
     """What elements of `type` look like, for "expected ..."."""
     if 0 in type.shape:
         return f"[] for {type}, which is empty"
-    counts = " of ".join(f"{size} lists" for size in type.shape[:-1])
-    inner = f"{type.shape[-1]} elements" if type.shape else "one number"
-    return f"{counts + ' of ' if counts else ''}{inner}, or one element for all, as in {type}"
+    if not type.shape:
+        return f"one element, as in {type}"
+    counts = "".join(f"{size} lists of " for size in type.shape[:-1])
+    return f"{counts}{type.shape[-1]} elements, or one element for all, as in {type}"
 
 
 def _explain(source: Source, start: int, end: int, type: TensorType) -> None:
@@ -137,7 +148,6 @@ def _explain(source: Source, start: int, end: int, type: TensorType) -> None:
         _check_element(token, span, type.element)
     if len(counts) > 1:
         raise ParseError("a list is not closed", Span(source, opened[-1], opened[-1] + 1), expected="']'")
-    raise ParseError("these elements do not fit the type", Span(source, start, end), expected=_sketch(type))
 
 
 def _check_count(counts: list[int], span: Span, type: TensorType) -> None:
@@ -157,8 +167,8 @@ def _check_element(token: str, span: Span, element: ElementType) -> None:
     if element.is_integer:
         read_integer(token, span, element.minimum, element.maximum)
     elif element.is_float:
-        read_float32(token, span)
-        if np.isinf(narrow_all([token], element.numpy)[0]) and "inf" not in token:
+        value = read_float32(token, span)
+        if element is ElementType.F16 and abs(value) >= 65520 and "inf" not in token:
             raise ParseError("the number is too large for an f16", span, expected="at most 65504", found=f"'{token}'")
 
 

@@ -77,3 +77,9 @@ def is_word(text: str) -> bool:
 
 
 _WORD = re.compile(terminal("WORD"))
+
+
+def brief(text: str) -> str:
+    """`text` on one line and cut to 60 characters, for messages."""
+    text = " ".join(text[:200].split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -59,7 +59,9 @@ def read_float32(token: str, span: Span) -> float:
     check_length(token, span)
     value = nearest_float32(token)
     if math.isinf(value) and "inf" not in token:
-        raise ParseError("the number is too large for a float32", span, expected="at most 3.4028235e+38", found=token)
+        raise ParseError(
+            "the number is too large for a float32", span, expected="at most 3.4028235e+38", found=f"'{token}'"
+        )
     return value
 
 

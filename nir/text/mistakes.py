@@ -120,7 +120,7 @@ def _context(stack: Sequence[Token | Tree[Token]]) -> str:
             continue
         elif kind in ("LPAR", "LBRACE"):
             return _inside(kind, [_kind(symbol) for symbol in stack[max(0, index - 2) : index]], innermost)
-        elif kind == "VALUE":
+        elif kind in ("VALUE", "WORD", "EQUAL"):
             innermost = "an operation"
         elif kind in _CONTEXTS:
             return _CONTEXTS[kind]
@@ -148,8 +148,6 @@ _CONTEXTS = {
     "ARROW": "the signature of a function",
     "NIR": "the header",
     "WEIGHTS": "the header",
-    "EQUAL": "an operation",
-    "WORD": "an operation",
 }
 
 

@@ -19,8 +19,8 @@ from nir.ir.kinds import ConstantKind, StringKind, SymbolKind
 from nir.ops import OPERATORS_BY_NAME
 from nir.source import Source, Span
 from nir.text.attributes import missing_attributes, read_attributes, read_plain_attributes
-from nir.text.elements import read_elements
-from nir.text.lexical import read_name, terminal, unquote, write_name
+from nir.text.elements import read_elements, read_elements_quickly
+from nir.text.lexical import brief, read_name, terminal, unquote, write_name
 from nir.text.reader import Reader
 from nir.text.types import extent, read_plain_type, read_type
 
@@ -72,7 +72,7 @@ def read_plain_operation(reader: Reader, text: str, start: int) -> Operation | N
         return None
     subject = operator.subject
     if subject is not None:
-        value = _plain_subject(reader, subject.kind, symbol, elements, found[0], start + match.start(4))
+        value = _plain_subject(reader, subject.kind, symbol, elements, found[0])
         if value is None:
             return None
         given = {subject.name: value, **given}
@@ -94,7 +94,7 @@ def _plain_names(text: str) -> list[str]:
 
 
 def _plain_subject(
-    reader: Reader, kind: object, symbol: str | None, elements: str | None, type: TensorType | None, start: int
+    reader: Reader, kind: object, symbol: str | None, elements: str | None, type: TensorType | None
 ) -> Any:
     """The subject of an operation; None where it is not of the right kind or wrong."""
     try:
@@ -104,8 +104,9 @@ def _plain_subject(
                 return Symbol(name)
             if isinstance(kind, ConstantKind) and type is not None:
                 return reader.constant(name, type, _NOWHERE)
-        elif elements is not None and isinstance(kind, ConstantKind) and type is not None and "//" not in elements:
-            return ConstantData(_frozen(read_elements(reader.source, start, start + len(elements), type)))
+        elif elements is not None and isinstance(kind, ConstantKind) and type is not None:
+            array = read_elements_quickly(elements, type)
+            return None if array is None else ConstantData(_frozen(array))
     except ParseError:
         pass
     return None
@@ -120,7 +121,9 @@ def read_operation(reader: Reader, tree: Tree[Token]) -> Operation:
     operator = OPERATORS_BY_NAME.get(word)
     if operator is None:
         raise ParseError(
-            f"there is no operator '{word}'", _span(reader, word), hint=suggestion(word, [*OPERATORS_BY_NAME, "return"])
+            f"there is no operator '{brief(word)}'",
+            _span(reader, word),
+            hint=suggestion(word, [*OPERATORS_BY_NAME, "return"]),
         )
     attributes = read_attributes(reader, parts["attributes"], operator) if "attributes" in parts else {}
     missing = missing_attributes(operator, attributes, _span(reader, word))
@@ -209,7 +212,10 @@ def _read_subject(
         if token.type == "STRING" and isinstance(field.kind, StringKind):
             return {field.name: unquote(token, reader.source, span.start)}
     raise ParseError(
-        f"{operator.name}: the {field.name} is written otherwise", span, expected=expected, found=f"'{span.text[:40]}'"
+        f"{operator.name}: the {field.name} is written otherwise",
+        span,
+        expected=expected,
+        found=f"'{brief(span.text)}'",
     )
 
 
@@ -228,8 +234,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 def _read_operands(reader: Reader, tree: Tree[Token]) -> list[Value | None]:
     values: list[Value | None] = []
     undefined = []
-    for operand in tree.children[1:-1:2]:
-        token = operand.children[0]  # type: ignore[union-attr]
+    for token in tree.children[1:-1:2]:
         assert isinstance(token, Token)
         if token.type != "VALUE":
             values.append(None)
@@ -257,13 +262,13 @@ def redefinition(reader: Reader, name: str, span: Span) -> ParseError:
     known = reader.scope.get(name)
     where = known.producer.location if known is not None and known.producer is not None else None
     notes = [f"it is defined at {where.location()}"] if isinstance(where, Span) else []
-    return ParseError(f"the value {write_name('%', name)} is defined already", span, notes=notes)
+    return ParseError(f"the value {brief(write_name('%', name))} is defined already", span, notes=notes)
 
 
 def undefined(reader: Reader, token: Token) -> Diagnostic:
     """The error for an operand that was not in scope, made when the whole function has been read."""
     name = read_name(token, reader.source, token.start_pos or 0)
-    span, shown = _span(reader, token), write_name("%", name)
+    span, shown = _span(reader, token), brief(write_name("%", name))
     if name in reader.scope:
         where = reader.scope[name].producer
         place = where.location.location() if where is not None and isinstance(where.location, Span) else "further down"

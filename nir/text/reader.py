@@ -10,6 +10,7 @@ import numpy as np
 from nir.errors import Diagnostic, ParseError, suggestion
 from nir.ir import ConstantData, ElementType, TensorType, Value
 from nir.source import Source, Span
+from nir.text.lexical import brief, write_name
 
 MOST_ERRORS = 50
 """Errors of one text that are reported; one mistake may cause many."""
@@ -52,27 +53,28 @@ class Reader:
 
     def weight(self, name: str, span: Span) -> np.ndarray:
         """The array called `name`. Raises `ParseError` where there is none."""
+        shown = brief(write_name("@", name))
         if self.weights is None:
             raise ParseError(
-                f"there is no weight @{name}, for the text names no weights file",
+                f"there is no weight {shown}, for the text names no weights file",
                 span,
                 hint='a line such as `weights "model.safetensors"` after the version says where weights are kept',
             )
         try:
             return self.weights[name]
         except KeyError:
-            raise ParseError(f"there is no weight @{name}", span, hint=suggestion(name, self.weights)) from None
+            raise ParseError(f"there is no weight {shown}", span, hint=suggestion(name, self.weights)) from None
         except ValueError as error:
-            raise ParseError(f"the weight @{name} cannot be used", span, found=str(error)) from None
+            raise ParseError(f"the weight {shown} cannot be used", span, found=str(error)) from None
 
     def constant(self, name: str, type: TensorType, span: Span) -> ConstantData:
         """The weight called `name` as a constant of `type`. Raises `ParseError` where it is missing or of another."""
         if self.placeholders:
             return ConstantData(_zeros(type, span), name)
-        array = self.weight(name, span)
+        array, shown = self.weight(name, span), brief(write_name("@", name))
         if array.dtype != type.element.numpy or array.shape != type.shape:
             raise ParseError(
-                f"the weight @{name} is not of the declared type", span, expected=str(type), found=stored_type(array)
+                f"the weight {shown} is not of the declared type", span, expected=str(type), found=stored_type(array)
             )
         return ConstantData(array, name)
 
@@ -80,10 +82,10 @@ class Reader:
         """The float32 scales called `name`. Raises `ParseError` where they are missing or of another type."""
         if self.placeholders:
             return np.ones(1, np.float32)
-        array = self.weight(name, span)
+        array, shown = self.weight(name, span), brief(write_name("@", name))
         if array.dtype != np.float32 or array.ndim != 1 or array.size == 0:
             raise ParseError(
-                f"the weight @{name} does not hold scales",
+                f"the weight {shown} does not hold scales",
                 span,
                 expected="an f32 tensor of one dimension, not empty",
                 found=stored_type(array),

@@ -11,7 +11,7 @@ from lark import Token, Tree
 from nir.errors import ParseError, suggestion
 from nir.ir import ElementType, Quantisation, TensorType
 from nir.source import Span
-from nir.text.lexical import read_name, terminal, write_name
+from nir.text.lexical import brief, read_name, terminal, write_name
 from nir.text.literals import check_length, read_float32, read_integer
 from nir.text.reader import Reader
 
@@ -37,10 +37,10 @@ def read_type(reader: Reader, tree: Tree[Token]) -> TensorType:
     for child in tree.children[4:-1:2]:
         name, _, value = child.children  # type: ignore[union-attr]
         if name in parameters:
-            raise ParseError(f"the parameter '{name}' is given twice", _span(reader, name))
+            raise ParseError(f"the parameter '{brief(name)}' is given twice", _span(reader, name))
         if name not in _PARAMETERS:
             raise ParseError(
-                f"a type has no parameter '{name}'",
+                f"a type has no parameter '{brief(name)}'",
                 _span(reader, name),
                 expected="scale and zero_point, or axis, scales and zero_points",
                 hint=suggestion(name, _PARAMETERS),
@@ -121,7 +121,7 @@ def _numbers(
     if wrong is not None:
         span = _span(reader, wrong)
         expected = "a list of numbers such as [0.5, 0.25]" if listed else "a number"
-        raise ParseError(f"'{name}' takes something else", span, expected=expected, found=f"'{span.text[:40]}'")
+        raise ParseError(f"'{name}' takes something else", span, expected=expected, found=f"'{brief(span.text)}'")
     return [read(token, _span(reader, token)) for token in tokens]
 
 
@@ -133,7 +133,7 @@ def _read_shape(reader: Reader, token: str, start: int) -> tuple[ElementType, tu
         last = re.sub(r"^(?:(?:[0-9]+|\?)x)*", "", token)
         span = reader.span(start + len(token) - len(last), start + len(token))
         raise ParseError(
-            f"there is no element type '{last}'",
+            f"there is no element type '{brief(last)}'",
             span,
             expected="one of " + ", ".join(_ELEMENTS),
             hint=_element_hint(last),
