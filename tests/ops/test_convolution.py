@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx_peer import explicit_padding, onnx_pads, run_onnx
 from qnn_vectors import run
 
 from nir.ir import InferenceError, Quantisation, TensorType, Value, tensor
@@ -42,41 +42,16 @@ def geometries(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def explicit_padding(g: dict[str, Any]) -> list[int]:
-    """Top, bottom, left, right, from the definition of `same`."""
-    if g["padding"] == "valid":
-        return [0, 0, 0, 0]
-    if g["padding"] != "same":
-        return list(g["padding"])
-    cells = []
-    for n, k, s, d in zip(g["image"], g["window"], g["strides"], g["dilations"], strict=True):
-        total = max(0, (math.ceil(n / s) - 1) * s + (k - 1) * d + 1 - n)
-        cells += [total // 2, total - total // 2]
-    return cells
+def padding_of(g: dict[str, Any]) -> tuple[int, int, int, int]:
+    return explicit_padding(g["padding"], g["image"], g["window"], g["strides"], g["dilations"])
 
 
 def onnx_convolution(g: dict[str, Any], image: np.ndarray, filter_: np.ndarray, bias: np.ndarray, groups: int):
     """ONNX Runtime's Conv on NHWC data and an OHWI filter."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    helper = pytest.importorskip("onnx").helper
-    top, bottom, left, right = explicit_padding(g)
     arrays = {"x": image.transpose(0, 3, 1, 2), "w": filter_.transpose(0, 3, 1, 2), "b": bias}
-    node = helper.make_node(
-        "Conv",
-        list(arrays),
-        ["y"],
-        pads=[top, left, bottom, right],
-        strides=g["strides"],
-        dilations=g["dilations"],
-        group=groups,
-    )
-    inputs = [helper.make_tensor_value_info(n, 1, a.shape) for n, a in arrays.items()]
-    graph = helper.make_graph([node], "g", inputs, [helper.make_tensor_value_info("y", 1, None)])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {n: np.ascontiguousarray(a) for n, a in arrays.items()})[0].transpose(0, 2, 3, 1)
+    pads = onnx_pads(padding_of(g))
+    result = run_onnx("Conv", arrays, pads=pads, strides=g["strides"], dilations=g["dilations"], group=groups)
+    return result.transpose(0, 2, 3, 1)
 
 
 def fields_of(g: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +103,7 @@ def test_float_convolutions_against_onnx_runtime(g, inputs: int, outputs: int, g
 
 def plain_sums(g: dict[str, Any], image: np.ndarray, filter_: np.ndarray, depthwise: bool) -> np.ndarray:
     """The definition of the operators, loop by loop, on integers without zero points."""
-    top, bottom, left, right = explicit_padding(g)
+    top, bottom, left, right = padding_of(g)
     padded = np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)))
     (kh, kw), (sh, sw), (dh, dw) = g["window"], g["strides"], g["dilations"]
     rows = (padded.shape[1] - (kh - 1) * dh - 1) // sh + 1
