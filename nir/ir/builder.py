@@ -26,7 +26,9 @@ class FunctionBuilder:
         self.function.parameters.append(value)
         return value
 
-    def emit(self, operator: type[Operation], *operands: Value | None, name: str | None = None, **fields: Any) -> Any:
+    def emit(
+        self, operator: type[Operation], /, *operands: Value | None, name: str | None = None, **fields: Any
+    ) -> Any:
         """Makes an operation, adds it and returns its result (a tuple of them where the operator gives several).
 
         `name` names the (first) result; further keywords are those of `Operation.create`.
