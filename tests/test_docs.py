@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,37 +19,45 @@ PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSI
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language: str, pages: list[Path] = PAGES) -> Iterator[pytest.ParameterSet]:
+def blocks(language: str, pages: list[Path] = PAGES) -> list[pytest.ParameterSet]:
     """Fenced blocks of one language, named after page and line."""
+    found = []
     for path in pages:
         text = path.read_text("utf-8")
         for match in FENCE.finditer(text):
             if match[1] == language:
                 line = text.count("\n", 0, match.start()) + 1
-                yield pytest.param(match[2], id=f"{path.relative_to(REPOSITORY)}:{line}")
+                found.append(pytest.param(match[2], id=f"{path.relative_to(REPOSITORY)}:{line}"))
+    return found
 
 
-def commands() -> Iterator[pytest.ParameterSet]:
+def commands() -> list[pytest.ParameterSet]:
     """Lines in shell blocks that call `nir`."""
+    found = []
     for block in blocks("sh"):
         for line in str(block.values[0]).splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["nir"] and "|" not in words:
-                yield pytest.param(words[1:], id=line.partition("#")[0].strip())
+                found.append(pytest.param(words[1:], id=line.partition("#")[0].strip()))
+    return found
 
 
-@pytest.mark.parametrize("text", blocks("nir"))
+@pytest.mark.parametrize("text", blocks("nir", [page for page in PAGES if page.name != "language.md"]))
 def test_nir_examples_are_well_formed_and_formatted(text: str) -> None:
+    """docs/language.md, which shows fragments too, has tests of its own."""
     nir.verify.verify(nir.parse(text))
-    assert nir.format_text(text) == text
+    whole = text if re.search(r"^nir \d", text, re.MULTILINE) else f"nir 1.0\n\n{text}"  # snippets may leave it out
+    assert nir.format_text(whole) == whole
 
 
 @pytest.mark.parametrize("code", blocks("python", [REPOSITORY / "README.md"]))
-def test_the_python_session_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_session_prints_what_its_comments_say(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {"__name__": "session"})
-    assert [path.suffix for path in sorted(tmp_path.glob("*.nir"))] == [".nir"]
+    assert capsys.readouterr().out.split() == re.findall(r"^print\(.*\)  # (\w+)", code, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", commands())
@@ -68,6 +77,18 @@ def test_the_readme_shows_both_commands_and_a_session() -> None:
     assert "make demo" in text
     assert "make test" in text
     assert {match[1] for match in FENCE.finditer(text)} >= {"sh", "nir", "python"}
+
+
+def test_the_demo_agrees_and_writes_what_it_says(tmp_path: Path) -> None:
+    pytest.importorskip("tvm")
+    pytest.importorskip("pygraphviz")
+    demo = [sys.executable, REPOSITORY / "examples" / "demo.py"]
+    result = subprocess.run(demo, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"NIR interpreter +│ +1000 │ +0 ", result.stdout)
+    for name in ("mobilenet.nir", "mobilenet.safetensors", "mobilenet.svg"):
+        assert f"build/demo/{name}" in result.stdout
+        assert (tmp_path / "build" / "demo" / name).stat().st_size > 10_000
 
 
 def test_the_operator_page_is_fresh() -> None:

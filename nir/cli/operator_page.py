@@ -12,6 +12,7 @@ from nir.ir.fields import AttributeField, OperandField, ResultField
 from nir.ir.operation import Operation
 from nir.ir.types import ANY, ElementType
 from nir.ops import FAMILIES, OPERATORS
+from nir.text import format_text
 
 HEADER = """# Operators
 
@@ -56,7 +57,7 @@ def section(operator: type[Operation]) -> Iterator[str]:
         yield ""
         yield f"NNAPI operation code: {operator.nnapi_code}."
     yield ""
-    yield f"```nir\n{operator.example().rstrip()}\n```"
+    yield f"```nir\n{_example(operator)}\n```"
 
 
 def elements(allowed: frozenset[ElementType]) -> str:
@@ -100,6 +101,11 @@ def _prose(operator: type[Operation]) -> str:
     """The operator's documentation up to its example."""
     lines = inspect.cleandoc(operator.__doc__ or "").split("\n")
     return "\n".join(itertools.takewhile(lambda line: not line.lstrip().startswith("func @"), lines)).strip()
+
+
+def _example(operator: type[Operation]) -> str:
+    """The operator's example in the canonical format, without the line that states the language's version."""
+    return format_text(operator.example()).partition("\n")[2].strip()
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
