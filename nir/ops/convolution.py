@@ -78,7 +78,7 @@ class Conv2d(SlidingConvolution, name="conv_2d", nnapi=3):
             -> tensor<1x4x4x2xu8, scale=0.5, zero_point=0> {
           %w = const dense<[[[[12, -7, 3]]], [[[-90, 4, 127]]]]> : tensor<2x1x1x3xi8, axis=0, scales=[0.25, 0.125]>
           %b = const dense<[100, -20]> : tensor<2xi32>
-          %0 = conv_2d(%x, %w, %b) {strides = [2, 2], padding = same, activation = relu}
+          %0 = conv_2d(%x, %w, %b) {activation = relu, strides = [2, 2], padding = same}
               : tensor<1x4x4x2xu8, scale=0.5, zero_point=0>
           return %0
         }
@@ -103,7 +103,7 @@ class GroupedConv2d(SlidingConvolution, name="grouped_conv_2d", nnapi=55):
     """2-D convolution whose channels are split evenly into groups, each convolved with its own part of the filter.
 
     func @example(%x: tensor<1x4x4x4xf32>, %w: tensor<6x3x3x2xf32>, %b: tensor<6xf32>) -> tensor<1x4x4x6xf32> {
-      %0 = grouped_conv_2d(%x, %w, %b) {groups = 2, padding = same} : tensor<1x4x4x6xf32>
+      %0 = grouped_conv_2d(%x, %w, %b) {padding = same, groups = 2} : tensor<1x4x4x6xf32>
       return %0
     }
     """
@@ -149,7 +149,7 @@ class DepthwiseConv2d(SlidingConvolution, name="depthwise_conv_2d", nnapi=4):
     The multiplier is output channels / input channels. Padding cells are real zeros.
 
         func @example(%x: tensor<1x4x4x2xf32>, %w: tensor<1x3x3x4xf32>, %b: tensor<4xf32>) -> tensor<1x2x2x4xf32> {
-          %0 = depthwise_conv_2d(%x, %w, %b) {strides = [2, 2], padding = [0, 1, 0, 1], activation = relu6}
+          %0 = depthwise_conv_2d(%x, %w, %b) {activation = relu6, strides = [2, 2], padding = [0, 1, 0, 1]}
               : tensor<1x2x2x4xf32>
           return %0
         }

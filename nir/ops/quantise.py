@@ -29,16 +29,6 @@ from nir.ops.profiles import Profile
 Array = np.ndarray[Any, Any]
 
 
-def _axis_in_rank(value: Value) -> bool:
-    """True unless the value is quantised along a dimension that it does not have, or with a wrong number of scales."""
-    parameters = value.type.quantisation
-    if parameters is None or parameters.axis is None:
-        return True
-    if not 0 <= parameters.axis < value.type.rank:
-        return False
-    return value.shape[parameters.axis] in (None, len(parameters.scales))
-
-
 class Quantize(Operation, name="quantize", traits={Trait.ELEMENTWISE}, nnapi=72):
     """Real values as stored integers: round(x / scale) + zero point, saturated; the numeric profile says how halves are
     rounded.
