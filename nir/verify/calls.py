@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from nir.errors import suggestion
 from nir.ir import Function, Module, Operation, Symbol, Trait, Value, callees
 from nir.ops.control import Call
-from nir.verify.findings import Finding, Part, count, function_name, is_subject, type_text, value_name
+from nir.verify.findings import Finding, Part, count, function_name, is_subject, list_text, type_text, value_name
 from nir.verify.structure import fits
 
 
@@ -39,7 +39,7 @@ def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
         yield Finding(
             f"call: {function_name(callee.name)} takes {count(len(wanted), 'argument')}",
             at=("operand", len(wanted)) if len(given) > len(wanted) else "name",
-            expected=", ".join(type_text(p.type) for p in wanted[:20]) or None,
+            expected=f"as many as it has parameters, {list_text(value_name(p) for p in wanted)}",
             found=count(len(given), "argument"),
         )
     else:

@@ -101,12 +101,15 @@ def return_findings(function: Function) -> Iterator[Finding]:
 
 
 def fits(given: TensorType, wanted: TensorType) -> bool:
-    """True where a value of type `given` can stand where `wanted` is asked for: equal, but `?` goes with any size."""
+    """True where a value of type `given` can stand where `wanted` is asked for: equal, but `?` goes with any size.
+
+    Scales are compared as text where they are not equal, for NaN, which is reported elsewhere, equals nothing.
+    """
     if given is wanted or given == wanted:
         return True
     return (
         given.element is wanted.element
-        and given.quantisation == wanted.quantisation
+        and (given.quantisation == wanted.quantisation or str(given.quantisation) == str(wanted.quantisation))
         and shapes_fit(given.shape, wanted.shape)
     )
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+import nir
 from nir.errors import Diagnostic, NirError
-from nir.interp import run as run_module
 from nir.ir import Module, float32_text
 from nir.text import format_text, parse
 from nir.verify import check as check_module
@@ -67,12 +67,12 @@ def _run(module: Module, call: str) -> list[str]:
         raise NirError(f"not a call: {call}")
     function = module[parts["function"]] if parts["function"] else module.main
     given = json.loads(f"[{parts['arguments']}]")
-    inputs = {
-        str(parameter.name): np.array(value, parameter.type.element.numpy)
+    inputs = [
+        np.array(value, parameter.type.element.numpy)
         for parameter, value in zip(function.parameters, given, strict=True)
-    }
-    outputs = run_module(module, inputs, profile=parts["profile"] or "tflite", function=function.name)
-    return [_json(np.asarray(value).tolist(), np.asarray(value).dtype) for value in outputs]
+    ]
+    outputs = nir.run(module, inputs, profile=parts["profile"] or "tflite", function=function.name)
+    return [_json(value.tolist(), value.dtype) for value in outputs.values()]
 
 
 def _json(value: Any, dtype: np.dtype[Any]) -> str:
