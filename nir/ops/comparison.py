@@ -91,8 +91,7 @@ class NotEqual(Comparison, name="not_equal", traits={Trait.ELEMENTWISE, Trait.CO
 class Less(Comparison, name="less", traits={Trait.ELEMENTWISE}, nnapi=58):
     """True where the first element is smaller.
 
-    func @example(%x: tensor<4xi8, scale=0.5, zero_point=0>, %y: tensor<4xi8, scale=0.25, zero_point=3>)
-        -> tensor<4xbool> {
+    func @example(%x: tensor<4xi8, scale=0.5, zero_point=0>, %y: tensor<4xi8, scale=0.25, zero_point=3>) -> tensor<4xbool> {
       %0 = less(%x, %y) : tensor<4xbool>
       return %0
     }

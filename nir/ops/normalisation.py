@@ -63,8 +63,7 @@ class LocalResponseNormalization(Normalisation, name="local_response_normalizati
     """x / (bias + alpha * s)^beta, where s is the sum of the squares of x and its neighbours along one dimension.
 
     func @example(%x: tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32> {
-      %0 = local_response_normalization(%x) {alpha = 0.0001, beta = 0.75, bias = 1.0, radius = 2}
-          : tensor<1x4x4x8xf32>
+      %0 = local_response_normalization(%x) {radius = 2, bias = 1.0, alpha = 1e-04, beta = 0.75} : tensor<1x4x4x8xf32>
       return %0
     }
     """
@@ -98,7 +97,7 @@ class InstanceNormalization(Normalisation, name="instance_normalization", nnapi=
     """(x - mean) * gamma / sqrt(variance + epsilon) + beta, mean and variance taken over each channel of each image.
 
     func @example(%x: tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32> {
-      %0 = instance_normalization(%x) {beta = 0.5, gamma = 2.0} : tensor<1x4x4x3xf32>
+      %0 = instance_normalization(%x) {gamma = 2.0, beta = 0.5} : tensor<1x4x4x3xf32>
       return %0
     }
     """

@@ -96,7 +96,7 @@ class MirrorPad(PaddingOperation, name="mirror_pad", traits={Trait.MOVES}, nnapi
     """Pads with the tensor's own elements in mirror order.
 
     func @example(%x: tensor<2x3xf32>) -> tensor<3x7xf32> {
-      %0 = mirror_pad(%x) {mode = reflect, padding = [[0, 1], [2, 2]]} : tensor<3x7xf32>
+      %0 = mirror_pad(%x) {padding = [[0, 1], [2, 2]], mode = reflect} : tensor<3x7xf32>
       return %0
     }
     """

@@ -76,7 +76,7 @@ class ResizeBilinear(Resizing, name="resize_bilinear", nnapi=23):
     """Resizes images, interpolating linearly between the four nearest pixels.
 
     func @example(%x: tensor<1x4x4x3xf32>) -> tensor<1x8x6x3xf32> {
-      %0 = resize_bilinear(%x) {half_pixel_centers = true, size = [8, 6]} : tensor<1x8x6x3xf32>
+      %0 = resize_bilinear(%x) {size = [8, 6], half_pixel_centers = true} : tensor<1x8x6x3xf32>
       return %0
     }
     """

@@ -69,7 +69,7 @@ class StridedSlice(PerTensorOperation, name="strided_slice", traits={Trait.MOVES
     shape [1].
 
         func @example(%x: tensor<4x5xf32>) -> tensor<2x3xf32> {
-          %0 = strided_slice(%x) {begin = [0, -1], begin_mask = 1, end = [3, 1], strides = [2, -1]} : tensor<2x3xf32>
+          %0 = strided_slice(%x) {begin = [0, -1], end = [3, 1], strides = [2, -1], begin_mask = 1} : tensor<2x3xf32>
           return %0
         }
     """

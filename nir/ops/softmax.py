@@ -22,8 +22,7 @@ class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
     Of quantised tensors it is that of the real values; under the relay profiles it is qnn.softmax, an
     approximation in integers, where the operand's scale is at most 1 and beta is 1.
 
-        func @example(%x: tensor<2x3xi8, scale=0.5, zero_point=0>)
-            -> tensor<2x3xi8, scale=0.00390625, zero_point=-128> {
+        func @example(%x: tensor<2x3xi8, scale=0.5, zero_point=0>) -> tensor<2x3xi8, scale=0.00390625, zero_point=-128> {
           %0 = softmax(%x) : tensor<2x3xi8, scale=0.00390625, zero_point=-128>
           return %0
         }
