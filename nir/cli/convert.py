@@ -10,6 +10,7 @@ import nir.passes
 import nir.relay
 import nir.text
 from nir.cli.files import STANDARD, write_bytes
+from nir.ir import ConstantData, Module, Quantisation, walk
 from nir.verify import verify
 
 
@@ -22,7 +23,7 @@ def command(model: str, params: str | None, output: str | None, foreign: bool) -
     """Convert MODEL, a Relay module as TVM 0.6 to 0.19 wrote it (text or JSON), to NIR.
 
     The quantisation parameters of its qnn operators become those of every tensor. Large weights go to a
-    .safetensors file beside OUT.
+    .safetensors file beside OUT; on standard output they stand in the text.
 
     \b
     Examples:
@@ -35,6 +36,7 @@ def command(model: str, params: str | None, output: str | None, foreign: bool) -
     if output is None:
         output = str(Path(model).with_suffix(".nir"))
     if output == STANDARD:
+        write_inline(module)
         write_bytes(STANDARD, nir.text.print_module(module).encode())
         return
     nir.text.save(module, output)
@@ -42,3 +44,17 @@ def command(model: str, params: str | None, output: str | None, foreign: bool) -
     weights = Path(output).parent / module.weights_file if module.weights_file else None
     if weights is not None:
         click.echo(str(weights))
+
+
+def write_inline(module: Module) -> None:
+    """Takes the names off all constants and scales, so that the text needs no weights file."""
+    for op in walk(module):
+        for name, value in op.attributes.items():
+            if isinstance(value, ConstantData):
+                op.attributes[name] = ConstantData(value.array)
+    for function in module:
+        for tensor in function.values():
+            parameters = tensor.type.quantisation
+            if parameters is not None and parameters.scales_name is not None:
+                unnamed = Quantisation(parameters.scales, parameters.zero_points, parameters.axis)
+                tensor.type = tensor.type.with_quantisation(unnamed)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+import numpy as np
 
 from nir.cli.files import read_arrays, read_module
 from nir.interp import DEFAULT_PROFILE, PROFILES, Tolerance, compare, compare_arrays
@@ -85,11 +88,16 @@ def _arrays(left_path: str, right_path: str, tolerance: Tolerance) -> int:
         elif left[name].dtype != right[name].dtype or left[name].shape != right[name].shape:
             types = [f"{array.dtype}{list(array.shape)}" for array in (left[name], right[name])]
             told.append(f"{name}: {types[0]} on the left, {types[1]} on the right")
-        elif left[name].dtype.kind not in "fiub":
-            told.append(f"{name}: {left[name].dtype} is no type of numbers that can be compared")
+        elif not _is_comparable(left[name].dtype):
+            told.append(f"{name}: elements of type {left[name].dtype} cannot be compared")
         else:
             difference = compare_arrays(left[name], right[name], tolerance)
             if difference is not None:
                 told.append(f"{name}: {difference}")
     click.echo("\n".join(told) if told else f"no difference in {len(left)} arrays")
     return 1 if told else 0
+
+
+def _is_comparable(dtype: np.dtype[Any]) -> bool:
+    """Integers, and the floats that NIR has."""
+    return dtype.kind in "iub" or dtype in (np.float16, np.float32)
