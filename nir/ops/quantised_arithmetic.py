@@ -98,16 +98,19 @@ def requantise(
     """Stored elements of `source` as those of `target`, for operators that only bring operands to one scale; the
     same array where the parameters are equal or there are none.
 
-    The relay profiles rescale. LiteRT's concatenation multiplies in float32, and rounds halves to even in signed
-    storage, away from zero in unsigned.
+    The relay profiles rescale. LiteRT's concatenation multiplies in float32: in unsigned storage by the reciprocal of
+    the result's scale, rounding halves away from zero; in signed storage halves go to even.
     """
     if source.quantisation == target.quantisation or target.quantisation is None:
         return array
     if isinstance(profile, RelayProfile):
         return profile.rescale(array, parameters(source), target, rounding=rounding)
-    steps = centred(array, source).astype(np.float32) * (float32_scale(source) / float32_scale(target))
-    rounded = np.rint(steps) if target.element.minimum < 0 else round_half_away(steps)
-    return saturated(rounded, target)
+    if target.element.minimum < 0:
+        ratio = float32_scale(source) / float32_scale(target)
+        return saturated(np.rint(centred(array, source).astype(np.float32) * ratio), target)
+    ratio = float32_scale(source) * (np.float32(1) / float32_scale(target))
+    offset = np.float32(-parameters(source).zero_point) * ratio
+    return saturated(round_half_away(array.astype(np.float32) * ratio + offset), target)
 
 
 # --- sums ---

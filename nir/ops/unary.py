@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from nir.ir import Operation, Trait
-from nir.ops.profiles import Array
+from nir.ir import Operation, Quantisation, Trait
+from nir.ops.profiles import PROFILES, Array, Profile, RelayProfile
+from nir.ops.quantised_arithmetic import centred, parameters
 from nir.ops.unary_function import RealFunction, UnaryFunction
 
 
@@ -24,6 +25,14 @@ class Abs(UnaryFunction, name="abs", traits={Trait.ELEMENTWISE}, nnapi=38):
 
     def function(self, values: Array) -> Array:
         return np.abs(values)
+
+    def quantised(self, profile: Profile, input: Array) -> Array:
+        if isinstance(profile, RelayProfile):
+            return super().quantised(profile, input)
+        # LiteRT rescales the distance from the zero point, in fixed point under either of its profiles.
+        distance = np.abs(centred(input, self.input.type))
+        scale = Quantisation.per_tensor(parameters(self.input.type).scale)
+        return PROFILES["tflite"].rescale(distance, scale, self.output.type)
 
 
 class Neg(UnaryFunction, name="neg", traits={Trait.ELEMENTWISE}, nnapi=67):
