@@ -41,9 +41,9 @@ def command(model: str, params: str | None, output: str | None, foreign: bool) -
         return
     nir.text.save(module, output)
     click.echo(output)
-    weights = Path(output).parent / module.weights_file if module.weights_file else None
-    if weights is not None:
-        click.echo(str(weights))
+    weights_file = nir.text.load(output).weights_file  # proves, too, that what was written can be read
+    if weights_file is not None:
+        click.echo(str(Path(output).with_name(weights_file)))
 
 
 def write_inline(module: Module) -> None:
