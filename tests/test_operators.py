@@ -90,7 +90,7 @@ def test_example_runs(operator: type[Operation], profile: str) -> None:
 @functools.cache
 def labels_with_file_tests() -> frozenset[tuple[str, str]]:
     """(operator, label) for all errors that some file test pins."""
-    found = re.compile(r"error: (\w+): ([A-Z]\d+): ")
+    found = re.compile(r"error: (\w+): ([A-Z]\d+) does not hold: ")
     return frozenset(match for path in find(FILETESTS) for match in found.findall(path.read_text("utf-8", "replace")))
 
 

@@ -76,7 +76,7 @@ def decide(op: Operation, constraint: Constraint) -> tuple[bool, Exception | Non
 def violation(op: Operation, constraint: Constraint) -> Finding:
     """The finding for a constraint that does not hold."""
     return Finding(
-        f"{op.name}: {constraint.label}: {constraint.sentence}",
+        f"{op.name}: {constraint.label} does not hold: {constraint.sentence}",
         at=part_of_field(op, constraint.at),
         found=_actual(op, constraint),
         rule=constraint.label,

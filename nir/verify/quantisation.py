@@ -23,7 +23,13 @@ from nir.verify.operators import decide, violation
 _RANGES = {element: (element.minimum, element.maximum) for element in ElementType if element.is_integer}
 
 _FIXED_RULES = frozenset(
-    {QuantisationRule.SAME, QuantisationRule.NONE, QuantisationRule.UNIT_256, QuantisationRule.UNIT_128}
+    {
+        QuantisationRule.SAME,
+        QuantisationRule.NONE,
+        QuantisationRule.ONE,
+        QuantisationRule.UNIT_256,
+        QuantisationRule.UNIT_128,
+    }
 )
 """Rules that leave an operation no choice."""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from nir.errors import suggestion
 from nir.ir import LANGUAGE_VERSION, ElementType, Function, Module, Operation, TensorType, Value
+from nir.ir.kinds import Kind
 from nir.verify.findings import (
     Finding,
     Part,
@@ -193,26 +194,30 @@ def _attribute_findings(op: Operation) -> Iterator[Finding]:
                     hint=suggestion(str(name), op.attribute_fields),
                 )
             continue
-        if not _is_normal(attribute_field.kind, value):
-            subject = is_subject(op, name)
-            yield Finding(
-                f"{op.name}: attribute '{name}' is of the wrong kind",
-                at="subject" if subject else ("attribute_value", name),
-                expected=attribute_field.kind.describe(),
-                found=value_text(value),
-            )
+        yield from _kind_findings(op, name, attribute_field.kind, value)
     for name, attribute_field in op.attribute_fields.items():
         if attribute_field.required and name not in op.attributes:
             yield Finding(f"{op.name}: attribute '{name}' is missing", expected=attribute_field.kind.describe())
 
 
-def _is_normal(kind: Any, value: Any) -> bool:
-    """True where `value` is what the kind's normal form of it would be, types of list elements included."""
+def _kind_findings(op: Operation, name: str, kind: Kind, value: Any) -> Iterator[Finding]:
+    """An attribute that its kind refuses, or that is not in the normal form that equal values share."""
+    at: Part = "subject" if is_subject(op, name) else ("attribute_value", name)
     try:
         normal = kind.coerce(value)
     except ValueError:
-        return False
-    return normal is value or exact_form(normal) == exact_form(value)
+        message = f"{op.name}: attribute '{name}' is of the wrong kind"
+        yield Finding(message, at=at, expected=kind.describe(), found=value_text(value))
+        return
+    # Compared as text, since NaN is not equal to itself.
+    if normal is not value and repr(exact_form(normal)) != repr(exact_form(value)):
+        yield Finding(
+            f"{op.name}: attribute '{name}' is not in normal form",
+            at=at,
+            expected=repr(normal),
+            found=repr(value),
+            hint="the builder and Operation.create bring attributes into normal form",
+        )
 
 
 def exact_form(value: Any) -> Any:

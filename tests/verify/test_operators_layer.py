@@ -112,7 +112,7 @@ def test_shape_of_the_result() -> None:
 
 def test_constraint_says_what_it_looked_at() -> None:
     [diagnostic] = check(rotate(F23, F32, steps=-1))
-    assert diagnostic.message == "rotate: C1: the number of steps is not negative"
+    assert diagnostic.message == "rotate: C1 does not hold: the number of steps is not negative"
     assert (diagnostic.rule, diagnostic.found) == ("C1", "steps = -1")
 
 
@@ -132,7 +132,9 @@ def test_constraint_that_stumbles_over_a_wrong_shape_is_not_an_error_of_its_own(
 
 def test_quantisation_comes_last() -> None:
     wrong_scale = tensor((2, 3), "u8", scale=3)
-    assert messages(rotate(wrong_scale, tensor((3, 2), "u8", scale=3))) == ["rotate: Z1: the scale is not 3"]
+    assert messages(rotate(wrong_scale, tensor((3, 2), "u8", scale=3))) == [
+        "rotate: Z1 does not hold: the scale is not 3"
+    ]
     assert messages(rotate(wrong_scale, tensor((2, 3), "u8", scale=3))) == [
         "rotate: result 'output' has another shape than its operands give"
     ]

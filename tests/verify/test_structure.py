@@ -14,6 +14,7 @@ from nir.ops.constant import Const
 from nir.ops.control import Call, Foreign
 from nir.ops.elementwise import Add
 from nir.ops.joining import Concatenation
+from nir.ops.softmax import Softmax
 from nir.verify import check, verify
 
 X = tensor((4,))
@@ -56,7 +57,7 @@ def test_function_without_a_name() -> None:
     assert messages(Module([Function("")])) == ["a function has no name"]
 
 
-@pytest.mark.parametrize("value", [1.0, True, "1", (1,), None, np.float32(1)])
+@pytest.mark.parametrize("value", [1.0, True, "1", (1,), None, np.float32(1), 2**63])
 def test_attribute_of_the_wrong_kind(value: object) -> None:
     """1.0 and True are equal to 1, but no integers; a right operation of equal attributes comes first."""
     module = single(Concatenation, {"axis": 0}, results=1)
@@ -64,6 +65,13 @@ def test_attribute_of_the_wrong_kind(value: object) -> None:
     wrong = Concatenation(right.operands, {"axis": value}, [X], ["wrong"])
     module.main.operations.append(wrong)
     assert messages(module) == ["concatenation: attribute 'axis' is of the wrong kind"]
+
+
+@pytest.mark.parametrize(("value", "right"), [(0.5, True), (0.1, False), (1, False), (float("nan"), True)])
+def test_attribute_in_normal_form(value: object, right: bool) -> None:
+    """Numbers are float32, so that what is printed and read back is equal."""
+    found = messages(single(Softmax, {"beta": value}))
+    assert found == ([] if right else ["softmax: attribute 'beta' is not in normal form"])
 
 
 def test_attribute_missing_and_unknown() -> None:
@@ -212,4 +220,4 @@ def test_constant_of_another_element_type() -> None:
     b = Builder()
     b.function.operations.append(Const.create(value=np.zeros(4, np.float32), types=[tensor((4,), "i32")], names=["c"]))
     b.returns()
-    assert messages(b.module) == ["const: C1: the elements are stored as the declared element type"]
+    assert messages(b.module) == ["const: C1 does not hold: the elements are stored as the declared element type"]
