@@ -6,14 +6,10 @@ not: all that is quantised is computed in integers, bit for bit as Relay's own l
 
 from __future__ import annotations
 
-from nir.errors import missing_extra
+from nir.passes.tvm_requirement import require_tvm
 
-try:
-    from nir.passes.relay_to_relax.converter import relay_to_relax
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.split(".")[0] not in ("tvm", "tvm_ffi"):
-        raise
-    raise missing_extra("apache-tvm", "tvm", "converting Relay to Relax") from error
+require_tvm("converting Relay to Relax")  # before the imports that would fail less kindly
 
+from nir.passes.relay_to_relax.converter import relay_to_relax  # noqa: E402
 
 __all__ = ["relay_to_relax"]

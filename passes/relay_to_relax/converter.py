@@ -95,6 +95,8 @@ class _Converter:
         """Children as one function needs them: other functions stay out, and a bound variable leads to its value."""
         if isinstance(expr, (Function, GlobalVar, Op)):
             return ()
+        if isinstance(expr, Call):
+            return expr.args
         if isinstance(expr, Let):
             return (expr.value, expr.body)
         if isinstance(expr, Var):
@@ -113,14 +115,21 @@ class _Converter:
         self.values = {}
         builder = self.emitter.builder
         with builder.function(name, params, private=name != "main"):
-            with builder.dataflow():
-                self.values.update(
-                    (var, self._unpacked(param)) for var, param in zip(function.params, params, strict=True)
-                )
-                for expr in post_order(function.body, self._below, seen=set(self.values)):
-                    self.values[expr] = _METHODS[type(expr)](self, expr)
-                output = builder.emit_output(_packed(self._value(function.body)))
+            try:
+                with builder.dataflow():
+                    output = self._body(function, params)
+            except Exception:
+                builder._end_block()  # which TVM would complain about, on the terminal, when the builder goes
+                raise
             self.converted[function] = builder.emit_func_output(output)
+
+    def _body(self, function: Function, params: Sequence[relax.Var]) -> relax.Var:
+        """Emits the body, and returns the variable that holds its value."""
+        for var, param in zip(function.params, params, strict=True):
+            self.values[var] = self._unpacked(param)
+        for expr in post_order(function.body, self._below, seen=set(self.values)):
+            self.values[expr] = _METHODS[type(expr)](self, expr)
+        return self.emitter.builder.emit_output(_packed(self._value(function.body)))
 
     def _unpacked(self, value: relax.Expr) -> Value:
         """`value`, as a Python tuple of its fields where it is a tuple; emits the projections."""

@@ -42,7 +42,7 @@ def pooled(site: Site, data: relax.Expr, kind: str) -> relax.Expr:
     if attrs["out_layout"] not in ("", layout):
         site.fail(f"'{site.name}' changes the layout", expected=layout, found=attrs["out_layout"])
     if kind == "avg" and "int" in dtype_of(data):
-        return site.te(
+        averages = site.te(
             program,
             data,
             window,
@@ -54,6 +54,7 @@ def pooled(site: Site, data: relax.Expr, kind: str) -> relax.Expr:
             layout=layout,
             count_include_pad=count_include_pad,
         )
+        return site.emitter.cast(averages, dtype_of(data))  # counts are 64 bit integers, and so are quotients by them
     return site.emit(operator(data, window, strides, padding, dilation, ceil_mode, count_include_pad, layout=layout))
 
 
@@ -67,14 +68,17 @@ def _maximum(site: Site) -> Value:
 
 def _global(kind: str) -> Lowering:
     def lower(site: Site) -> Value:
-        return site.te(topi.nn.global_pool, site.args[0], kind, site.attrs["layout"])
+        data = site.args[0]
+        return site.emitter.cast(site.te(topi.nn.global_pool, data, kind, site.attrs["layout"]), dtype_of(data))
 
     return lower
 
 
 def _adaptive(kind: str, spatial: int) -> Lowering:
     def lower(site: Site) -> Value:
-        return site.te(_ADAPTIVE[spatial], site.args[0], _output_size(site, spatial), kind, site.attrs["layout"])
+        data = site.args[0]
+        pools = site.te(_ADAPTIVE[spatial], data, _output_size(site, spatial), kind, site.attrs["layout"])
+        return site.emitter.cast(pools, dtype_of(data))
 
     return lower
 
