@@ -29,6 +29,7 @@ class QuantisationRule(enum.Enum):
     SAME = "equal to that of the first operand"
     FREE = "any"
     NONE = "none"
+    ONE = "scale 1, zero point 0"
     UNIT_256 = "scale 1/256, zero point the smallest storable value"
     UNIT_128 = "scale 1/128, zero point the middle of the storage range"
     SAME_BY_DEFAULT = "any; equal to that of the first operand unless given"

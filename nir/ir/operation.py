@@ -274,6 +274,8 @@ class Operation:
                 return chosen
         if rule.quantisation in (QuantisationRule.SAME, QuantisationRule.SAME_BY_DEFAULT):
             return model.quantisation if model else None
+        if rule.quantisation is QuantisationRule.ONE:
+            return Quantisation.per_tensor(1.0)
         if model is not None and model.quantisation is None:
             return None  # raw integers in, raw integers out
         if rule.quantisation in (QuantisationRule.UNIT_256, QuantisationRule.UNIT_256_BY_DEFAULT):

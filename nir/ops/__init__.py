@@ -7,9 +7,12 @@ from nir.ops import (
     comparison,
     constant,
     control,
+    control_flow,
     convolution,
+    creation,
     elementwise,
     joining,
+    lookup,
     matmul,
     normalisation,
     padding,
@@ -42,9 +45,12 @@ FAMILIES = {
     "Slicing": slicing,
     "Reductions": reduction,
     "Index searches": search,
+    "Lookup and hashing": lookup,
+    "Created tensors": creation,
     "Resizing": resize,
     "Quantisation and casts": quantise,
     "Functions": control,
+    "Branches and loops": control_flow,
 }
 """Title of each family, as the operator page prints it, and the module that defines it."""
 

@@ -1,7 +1,8 @@
 """Layer 1, between functions: calls name functions that exist, fit their signatures, and never lead back.
 
-Signatures are compared for operators that pass their operands on and give back what the function returns (`call`);
-for others with the trait CALLS only the names are checked here, their own constraints say how the functions fit.
+A signature fits where every operand (of `if`, every one behind the condition) is of its parameter's type, and every
+result of the type returned. What the body of a `while` returns is of the types of its first parameters, for the next
+round; the condition returns one bool.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nir.errors import suggestion
-from nir.ir import Function, Module, Operation, Symbol, Trait, Value, callees
-from nir.ops.control import Call
+from nir.ir import ElementType, Function, Module, Operation, Symbol, TensorType, Trait, Value, callees
+from nir.ops.control_flow import If, While
 from nir.verify.findings import Finding, Part, count, function_name, is_subject, list_text, type_text, value_name
 from nir.verify.structure import fits
 
@@ -26,47 +27,105 @@ def call_findings(op: Operation, module: Module) -> Iterator[Finding]:
         if callee is None:
             hint = suggestion(function_name(name), map(function_name, module.functions))
             yield Finding(f"{op.name}: there is no function {function_name(name)}", at=at, hint=hint)
-        elif isinstance(op, Call):
-            yield from _signature_findings(op, callee)
+        elif all(isinstance(value, Value) for value in (*callee.parameters, *callee.results)):  # else said there
+            yield from _argument_findings(op, callee, first=1 if isinstance(op, If) else 0)
+            if not isinstance(op, While):
+                yield from _result_findings(op, callee)
+            elif attribute == "condition":
+                yield from _condition_findings(op, callee)
+            else:
+                yield from _body_findings(op, callee)
 
 
-def _signature_findings(op: Call, callee: Function) -> Iterator[Finding]:
-    """Operands against parameters, and results against the function's results."""
-    if not all(isinstance(value, Value) for value in (*callee.parameters, *callee.results)):
-        return  # said where the function stands
-    wanted, given = callee.parameters, op.operands
+def _argument_findings(op: Operation, callee: Function, first: int) -> Iterator[Finding]:
+    """Operands, from `first` on, against parameters."""
+    wanted, given = callee.parameters, op.operands[first:]
     if len(wanted) != len(given):
         yield Finding(
-            f"call: {function_name(callee.name)} takes {count(len(wanted), 'argument')}",
-            at=("operand", len(wanted)) if len(given) > len(wanted) else "name",
+            f"{op.name}: {function_name(callee.name)} takes {count(len(wanted), 'argument')}",
+            at=("operand", first + len(wanted)) if len(given) > len(wanted) else "name",
             expected=f"as many as it has parameters, {list_text(value_name(p) for p in wanted)}",
             found=count(len(given), "argument"),
         )
-    else:
-        for index, (parameter, value) in enumerate(zip(wanted, given, strict=True)):
-            if value is not None and not fits(value.type, parameter.type):
-                name = value_name(parameter) if parameter.name is not None else f"number {index}"
-                yield Finding(
-                    f"call: the argument is of another type than parameter {name} of {function_name(callee.name)}",
-                    at=("operand", index),
-                    expected=type_text(parameter.type),
-                    found=type_text(value.type),
-                )
+        return
+    for index, (parameter, value) in enumerate(zip(wanted, given, strict=True)):
+        if value is not None and not fits(value.type, parameter.type):
+            name = value_name(parameter) if parameter.name is not None else f"number {index}"
+            yield Finding(
+                f"{op.name}: the argument is of another type than parameter {name} of {function_name(callee.name)}",
+                at=("operand", first + index),
+                expected=type_text(parameter.type),
+                found=type_text(value.type),
+            )
+
+
+def _result_findings(op: Operation, callee: Function) -> Iterator[Finding]:
+    """Results of an operation that gives back all that the function returns."""
     types = callee.result_types
     if len(types) != len(op.results):
         yield Finding(
-            f"call: {function_name(callee.name)} returns {count(len(types), 'value')}",
+            f"{op.name}: {function_name(callee.name)} returns {count(len(types), 'value')}",
             at="result",
             expected=count(len(types), "result"),
             found=count(len(op.results), "result"),
         )
         return
     for index, (type, value) in enumerate(zip(types, op.results, strict=True)):
-        if not fits(value.type, type):
+        yield from _result_type_finding(op, callee, index, type, value.type)
+
+
+def _result_type_finding(
+    op: Operation, callee: Function, index: int, type: TensorType, declared: TensorType
+) -> Iterator[Finding]:
+    if not fits(declared, type):
+        yield Finding(
+            f"{op.name}: the result is of another type than {function_name(callee.name)} returns",
+            at=("type", index),
+            expected=type_text(type),
+            found=type_text(declared),
+        )
+
+
+def _condition_findings(op: While, callee: Function) -> Iterator[Finding]:
+    """A loop's condition returns one bool, as a scalar or in one dimension."""
+    types = callee.result_types
+    one_bool = (TensorType(ElementType.BOOL, ()), TensorType(ElementType.BOOL, (1,)))
+    if len(types) != 1 or not any(fits(types[0], wanted) for wanted in one_bool):
+        yield Finding(
+            f"{op.name}: the condition {function_name(callee.name)} does not return one bool",
+            at=("attribute_value", "condition"),
+            expected=type_text(one_bool[1]),
+            found=list_text(map(type_text, types)),
+        )
+
+
+def _body_findings(op: While, callee: Function) -> Iterator[Finding]:
+    """What a loop's body returns can be its own first arguments, and the first of it the operation's results."""
+    types, parameters = callee.result_types, callee.parameters
+    name = function_name(callee.name)
+    if not len(op.results) <= len(types) <= len(parameters):
+        yield Finding(
+            f"{op.name}: the body {name} returns {count(len(types), 'value')}",
+            at=("attribute_value", "body"),
+            expected=f"{len(op.results)} (the results) to {len(parameters)} (its parameters)",
+        )
+        return
+    for index, (type, parameter) in enumerate(zip(types, parameters, strict=False)):
+        if not fits(type, parameter.type):
             yield Finding(
-                f"call: the result is of another type than {function_name(callee.name)} returns",
+                f"{op.name}: the body {name} returns another type than its parameter number {index} has",
+                at=("attribute_value", "body"),
+                expected=type_text(parameter.type),
+                found=type_text(type),
+            )
+    for index, (type, value) in enumerate(zip(types, op.results, strict=False)):
+        yield from _result_type_finding(op, callee, index, type, value.type)
+        operand = op.operands[index] if index < len(op.operands) else None
+        if operand is not None and not fits(value.type, operand.type):
+            yield Finding(
+                f"{op.name}: the result is of another type than operand {index}, which it is where the body never runs",
                 at=("type", index),
-                expected=type_text(type),
+                expected=type_text(operand.type),
                 found=type_text(value.type),
             )
 
