@@ -7,13 +7,17 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from data import REPOSITORY
 
 import nir
 from nir.cli import COMMANDS, cli
 from nir.cli.operator_page import page
+from nir.interp import PROFILES
+from nir.ops import OPERATORS_BY_NAME
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("examples/**/*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -56,7 +60,7 @@ def test_the_python_session_prints_what_its_comments_say(
 ) -> None:
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {"__name__": "session"})
+    exec(compile(code, "README.md", "exec", dont_inherit=True), {"__name__": "session"})
     assert capsys.readouterr().out.split() == re.findall(r"^print\(.*\)  # (\w+)", code, re.MULTILINE)
 
 
@@ -107,6 +111,27 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", linked.read_text("utf-8"), re.MULTILINE)
             assert heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}, target
+
+
+@pytest.mark.parametrize("code", blocks("python", [REPOSITORY / "CONTRIBUTING.md"]))
+def test_the_operator_of_the_walk_through_works(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope: dict[str, Any] = {"__name__": "walk_through"}
+    exec(compile(code, "CONTRIBUTING.md", "exec", dont_inherit=True), scope)
+    operator = scope["CumulativeSum"]
+    monkeypatch.setitem(OPERATORS_BY_NAME, operator.name, operator)
+    module = nir.parse(operator.example())
+    assert nir.check(module) == []
+    assert nir.print_module(module).endswith(operator.example())
+    x = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+    assert nir.run(module, [x])["output_0"].tolist() == [[1, 3, 6], [4, 9, 15]]
+    empty = nir.parse(operator.example().replace("2x3", "2x0"))
+    assert [diagnostic.message for diagnostic in nir.check(empty)] == ["cumulative_sum: C1: the dimension is not empty"]
+
+
+def test_the_readme_lists_the_profiles() -> None:
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    table = re.findall(r"^\| (`.*?) +\|", text[text.index("numeric **profile**") :], re.MULTILINE)
+    assert re.findall(r"`([\w-]+)`", " ".join(table)) == list(PROFILES)
 
 
 def test_the_walk_through_names_files_that_exist() -> None:
