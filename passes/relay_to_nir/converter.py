@@ -45,6 +45,7 @@ class ModuleConverter:
         self._names = UniqueNames()
         self._symbols: dict[relay.Function, str] = {}
         self._queue: list[relay.Function] = []
+        self._checked: set[relay.Call] = set()
 
     def convert(self, root: str = "main") -> Module:
         """The NIR module of `root` and all that it calls. Raises `ConvertError` with everything that is wrong."""
@@ -58,6 +59,14 @@ class ModuleConverter:
         if self.problems:
             raise self.problems.error()
         return module
+
+    def check_known(self, call: relay.Call, name: str) -> None:
+        """Takes down a call of an operator without a handler: all of them, also behind what cannot be converted."""
+        if name not in self.handlers and not self.foreign and call not in self._checked:
+            self._checked.add(call)
+            self.problems.add(
+                f"NIR has no operator for '{name}'", call, "foreign=True keeps such operators in the graph by name"
+            )
 
     def symbol(self, function: relay.Function, wanted: str) -> str:
         """The name that a Relay function has in the NIR module; it will be converted."""
@@ -82,6 +91,8 @@ class FunctionConverter:
         """The NIR function, or None where something in it cannot be converted."""
         for expr in post_order(self.function):
             self.uses.update(expr.children())
+            if isinstance(expr, relay.Call) and isinstance(expr.op, relay.Op):
+                self.module.check_known(expr, expr.op.name)
         for parameter in self.function.params:
             self._parameter(parameter)
         self._later(self._visit, self.function.body)
@@ -221,9 +232,7 @@ class FunctionConverter:
     def _unknown(self, call: RelayCall) -> NodeEntry:
         if self.module.foreign:
             return self._checked(call, foreign_call(call))
-        raise Unsupported(
-            f"NIR has no operator for '{call.name}'", "foreign=True keeps such operators in the graph by name"
-        )
+        return FAILED  # `check_known` has said so
 
     def _checked(self, call: RelayCall, outputs: list[Value]) -> NodeEntry:
         """The entry of a converted call; its values have the types that Relay says, or the handler is wrong."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from nir.errors import ConvertError, Diagnostic
 from nir.ir import ElementType, Function, Module, Operation, Quantisation, Trait, Value, users
+from nir.ops.padding import Pad, PadV2
 from nir.passes.quantisation import propagate_quantisation
 from nir.passes.relay_to_nir.converter import ModuleConverter
 from nir.passes.relay_to_nir.handlers_convolution import output_axis
@@ -26,6 +27,7 @@ def finish(module: Module, converter: ModuleConverter, propagate: bool) -> None:
         propagate_quantisation(module, raw=raw, sources=stated)
         if _give_sums_their_scale(module):
             propagate_quantisation(module, raw=raw, sources=stated)
+        _use_plain_padding(module)
         _check_plain_arithmetic(module, {value for graph in converter.graphs for value in graph.plain})
     profile = _profile(converter)
     if profile is not None:
@@ -65,6 +67,18 @@ def _sum_scale(op: Operation) -> Quantisation | None:
     if not right.is_per_channel:
         return Quantisation.per_tensor(product.item())
     return Quantisation.per_channel(product, output_axis(op))
+
+
+def _use_plain_padding(module: Module) -> None:
+    """Padding with the stored integer that stands for 0 is NNAPI's older pad."""
+    for function in module:
+        for index, op in enumerate(function.operations):
+            quantisation = op.results[0].type.quantisation if op.results else None
+            if isinstance(op, PadV2) and quantisation is not None and op.value == quantisation.zero_point:
+                plain = Pad(op.operands, {"padding": op.padding}, [op.results[0].type], (), op.location)
+                plain.results = op.results
+                op.results[0].producer = plain
+                function.operations[index] = plain
 
 
 def _check_plain_arithmetic(module: Module, plain: set[Value]) -> None:

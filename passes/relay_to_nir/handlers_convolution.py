@@ -11,7 +11,7 @@ from nir.ops.common import Activation, Layout
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.filters import Arrangement, depthwise, ordinary
 from nir.passes.relay_to_nir.filters import filter_value as arranged_filter
-from nir.passes.relay_to_nir.parameters import channel_axis, layout_of, padding_of, pair
+from nir.passes.relay_to_nir.parameters import channel_axis, layout_of, padding_attribute, padding_of, pair
 
 CONVOLUTIONS = ("conv_2d", "depthwise_conv_2d", "grouped_conv_2d", "transpose_conv_2d")
 SUMS_OF_PRODUCTS = (*CONVOLUTIONS, "fully_connected")
@@ -33,7 +33,8 @@ def plan_convolution(call: RelayCall) -> Convolution:
         call.refuse(f"out_layout {call.attrs['out_layout']} differs from data_layout")
     groups = int(call.attrs["groups"])
     channels = call.input_shape(0)[channel_axis(layout)]
-    attributes: dict[str, Any] = {"strides": pair(call, "strides"), "padding": padding_of(call), "layout": layout}
+    attributes: dict[str, Any] = {"strides": pair(call, "strides"), "layout": layout}
+    attributes |= padding_attribute(padding_of(call))
     dilations = pair(call, "dilation")
     if dilations != (1, 1):
         attributes["dilations"] = dilations
@@ -59,7 +60,7 @@ def plan_transposed(call: RelayCall) -> Convolution:
     top, bottom, left, right = padding_of(call)
     more_down, more_right = pair(call, "output_padding")
     padding = (top, bottom - more_down, left, right - more_right)
-    attributes = {"strides": pair(call, "strides"), "padding": padding, "layout": layout}
+    attributes = {"strides": pair(call, "strides"), "layout": layout, **padding_attribute(padding)}
     return Convolution("transpose_conv_2d", ordinary(call, call.attrs["kernel_layout"]), attributes)
 
 

@@ -319,7 +319,6 @@ HANDLERS: HandlerTable = {
     "round": rounded,
     "sign": sign,
     "sinh": functools.partial(hyperbolic, "sub"),
-    "stop_fusion": identity,
     "annotation.stop_fusion": identity,
     "trunc": trunc,
     "where": where,

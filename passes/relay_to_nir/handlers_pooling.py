@@ -5,7 +5,7 @@ from __future__ import annotations
 from nir.ir import ElementType, Operation, Value
 from nir.ops.common import Layout
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
-from nir.passes.relay_to_nir.parameters import layout_of, padding_of, pair, spatial_axes
+from nir.passes.relay_to_nir.parameters import layout_of, padding_attribute, padding_of, pair, spatial_axes
 
 _EIGHT_BITS = (ElementType.I8, ElementType.U8)
 
@@ -69,7 +69,7 @@ def _pooled(
     layout: Layout,
 ) -> Value:
     strides = pair(call, "strides") if "strides" in call.attrs else (1, 1)
-    return call.emit(operator, value, window=window, strides=strides, padding=padding, layout=layout)
+    return call.emit(operator, value, window=window, strides=strides, layout=layout, **padding_attribute(padding))
 
 
 def _window_padding(call: RelayCall, window: tuple[int, int], layout: Layout) -> tuple[int, int, int, int]:
@@ -113,7 +113,7 @@ def _whole(call: RelayCall, operator: str, window: tuple[int, int], strides: tup
     value = call.value(0)
     narrow = widened_operand(value) if operator == "average_pool_2d" else None
     source = value if narrow is None else narrow
-    result = call.emit(operator, source, window=window, strides=strides, padding=(0, 0, 0, 0), layout=layout)
+    result = call.emit(operator, source, window=window, strides=strides, layout=layout)
     return result if narrow is None else call.emit("cast", result, element="i32")
 
 

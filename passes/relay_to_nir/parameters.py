@@ -58,6 +58,11 @@ def padding_of(call: RelayCall) -> tuple[int, int, int, int]:
     return top, bottom, left, right
 
 
+def padding_attribute(cells: tuple[int, int, int, int]) -> dict[str, Any]:
+    """The attribute `padding` of NIR's windows; without cells its default, `valid`."""
+    return {"padding": cells} if any(cells) else {}
+
+
 def quantisation_of(call: RelayCall, scale: int, zero_point: int, axis: int | None = None) -> Quantisation:
     """The parameters that arguments number `scale` and `zero_point` state.
 
