@@ -87,7 +87,8 @@ def _module(test: FileTest) -> Module:
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> Outcome:
-    outcome = Outcome("\n".join(diagnostic.render() for diagnostic in diagnostics))
+    lines = "\n".join(diagnostic.render() for diagnostic in diagnostics).split("\n")
+    outcome = Outcome("\n".join(line.rstrip() for line in lines))  # as a block in a file can hold it
     for diagnostic in diagnostics:
         line = diagnostic.span.line if diagnostic.span is not None else 0
         outcome.errors.setdefault(line, []).append(diagnostic.message)

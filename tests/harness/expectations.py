@@ -74,8 +74,8 @@ def read(path: Path) -> FileTest:
 def differences(test: FileTest, outcome: Outcome) -> list[str]:
     """What came otherwise than expected; errors that were not expected count as much as those that did not come."""
     found = []
-    if test.block is None and test.errors is None and not test.runs and outcome.errors:
-        found.append(f"unexpected:\n{outcome.output}")
+    if test.block is None and test.errors is None and (outcome.errors or not test.runs):
+        found.append(f"expected nothing, came:\n{outcome.output}")
     if test.block is not None and test.block != outcome.output:
         found.append(f"expected:\n{test.block}\n\ncame:\n{outcome.output}")
     if test.errors is not None and test.errors != outcome.errors:
@@ -83,7 +83,7 @@ def differences(test: FileTest, outcome: Outcome) -> list[str]:
             wanted, came = test.errors.get(line, []), outcome.errors.get(line, [])
             found.extend(f"line {line}: expected error did not come: {message}" for message in _without(wanted, came))
             found.extend(f"line {line}: unexpected error: {message}" for message in _without(came, wanted))
-    for (call, wanted), came in zip(test.runs, outcome.gives, strict=True):
+    for (call, wanted), came in zip(test.runs, outcome.gives, strict=False):  # nothing is run after an error
         if wanted != came:
             found.append(f"run {call}\nexpected: {wanted}\ncame:     {came}")
     return found
@@ -100,7 +100,7 @@ def updated(test: FileTest, outcome: Outcome) -> bytes:
         source = _with_errors(test.text, outcome.errors).encode()
     if test.runs and outcome.gives:
         source = _with_results(source.decode(), outcome.gives).encode()
-    if test.block is None and (test.errors is not None or test.runs):
+    if test.block is None and (test.errors is not None or (test.runs and not outcome.errors)):
         return source
     lines = "".join(f"// {line}".rstrip() + "\n" for line in outcome.output.split("\n"))
     return source + (b"" if source.endswith(b"\n") else b"\n") + _BLOCK + lines.encode()
