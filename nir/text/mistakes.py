@@ -77,7 +77,7 @@ def explain(source: Source, parser: Lark, error: UnexpectedInput) -> ParseError:
     found = match[0] if match else ""
     hint = suggestion(found, keywords)
     if hint is None and stack and _kind(stack[-1]) == "WORD":
-        hint = suggestion(str(stack[-1]), ["return"])
+        hint = f"a value's name begins with %: %{stack[-1]}" if found == "=" else suggestion(str(stack[-1]), ["return"])
     shown = "'" + (found if len(found) <= 40 else found[:37] + "...") + "'"
     return ParseError(
         f"unexpected {shown} in {where}",
@@ -116,15 +116,21 @@ def _context(stack: Sequence[Token | Tree[Token]]) -> str:
             closed += 1
         elif kind in _OPENING and closed:
             closed -= 1
+            if kind == "LBRACE" and not closed and _inside(kind, _below(stack, index), innermost) != "the attributes":
+                return "the text"
         elif closed:
             continue
         elif kind in ("LPAR", "LBRACE"):
-            return _inside(kind, [_kind(symbol) for symbol in stack[max(0, index - 2) : index]], innermost)
+            return _inside(kind, _below(stack, index), innermost)
         elif kind in ("VALUE", "WORD", "EQUAL"):
             innermost = "an operation"
         elif kind in _CONTEXTS:
             return _CONTEXTS[kind]
     return innermost
+
+
+def _below(stack: Sequence[Token | Tree[Token]], index: int) -> list[str]:
+    return [_kind(symbol) for symbol in stack[max(0, index - 2) : index]]
 
 
 def _inside(bracket: str, below: list[str], innermost: str) -> str:
@@ -163,7 +169,7 @@ def _expectation(accepted: set[str], where: str, stack: Sequence[Token | Tree[To
         if names <= rest:
             rest -= names
             phrases += [phrase] if phrase else []
-    for name in sorted(rest, key=lambda name: name == "COLON"):
+    for name in sorted(rest, key=lambda name: (name == "COLON", name)):
         literal = _literals().get(name)
         if literal is not None and literal.isalpha():
             keywords.append(literal)
