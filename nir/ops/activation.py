@@ -31,7 +31,7 @@ class Clamp(ArithmeticOperation):
 
     def reference(self, profile: Profile, input: Array) -> Array:
         low, high = stored_range(self.activation, self.input.type)
-        return np.clip(input, input.dtype.type(low), input.dtype.type(high))
+        return np.asarray(np.clip(input, input.dtype.type(low), input.dtype.type(high)))
 
 
 class Relu(Clamp, name="relu", traits={Trait.ELEMENTWISE}, nnapi=19):

@@ -202,7 +202,7 @@ class LogicalNot(Operation, name="logical_not", traits={Trait.ELEMENTWISE}, nnap
         return [self.input.shape]
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        return np.logical_not(input)
+        return np.asarray(np.logical_not(input))
 
 
 class Select(PerTensorOperation, name="select", traits={Trait.ELEMENTWISE}, nnapi=84):

@@ -40,8 +40,9 @@ class BinaryOperation(ArithmeticOperation):
 
     def reference(self, profile: Profile, left: Array, right: Array) -> Array:
         with np.errstate(all="ignore"):
+            # Of scalars numpy makes numbers, which are no arrays.
             if is_quantised(self.left.type):
-                return self.quantised(profile, left, right)
+                return np.asarray(self.quantised(profile, left, right))
             if left.dtype.kind == "f":
                 return self.through_float(profile, self.function, left, right)
             return np.asarray(self.function(left, right))

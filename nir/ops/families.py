@@ -51,7 +51,7 @@ class ArithmeticOperation(PerTensorOperation):
         """
         values = [value for value in self.operands if value is not None]
         real = [profile.dequantise(array, v.type) for array, v in zip(operands, values, strict=False)]
-        return profile.quantise(function(*real), self.results[0].type)
+        return np.asarray(profile.quantise(function(*real), self.results[0].type))
 
 
 def clamp(array: Array, activation: Activation, type: TensorType) -> Array:

@@ -79,7 +79,7 @@ class Transpose(PerTensorOperation, name="transpose", traits={Trait.MOVES}, nnap
         return [tuple(self.input.shape[d] for d in self.order())]
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        return np.ascontiguousarray(input.transpose(self.order()))
+        return input.transpose(self.order()).copy(order="C")
 
 
 class Squeeze(PerTensorOperation, name="squeeze", traits={Trait.MOVES}, nnapi=34):

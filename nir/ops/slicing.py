@@ -59,7 +59,8 @@ class Slice(PerTensorOperation, name="slice", traits={Trait.MOVES}, nnapi=86):
 
     def reference(self, profile: Profile, input: Array) -> Array:
         pairs = zip(self.begin, self.size, strict=True)
-        return input[tuple(slice(begin, None if size == -1 else begin + size) for begin, size in pairs)]
+        box = tuple(slice(begin, None if size == -1 else begin + size) for begin, size in pairs)
+        return input[box] if box else input
 
 
 class StridedSlice(PerTensorOperation, name="strided_slice", traits={Trait.MOVES}, nnapi=35):
@@ -115,7 +116,7 @@ class StridedSlice(PerTensorOperation, name="strided_slice", traits={Trait.MOVES
         return None if size is None else len(range(*self._slice(d).indices(size)))
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        taken = input[tuple(self._slice(d) for d in range(input.ndim))]
+        taken = np.asarray(input[tuple(self._slice(d) for d in range(input.ndim))])
         kept = [size for d, size in enumerate(taken.shape) if not self.shrink_mask >> d & 1]
         return np.ascontiguousarray(taken).reshape(kept if kept or not input.ndim else 1)
 
@@ -147,7 +148,7 @@ class Gather(PerTensorOperation, name="gather", traits={Trait.MOVES}, nnapi=51):
         wrong = indices[(indices < 0) | (indices >= size)]
         if wrong.size:
             raise RunError(f"gather: index {wrong.flat[0]} lies outside dimension {self.axis} of size {size}")
-        return np.take(input, indices, axis=self.axis)
+        return np.asarray(np.take(input, indices, axis=self.axis))
 
 
 class Reverse(PerTensorOperation, name="reverse", traits={Trait.MOVES}, nnapi=105):

@@ -36,10 +36,10 @@ class UnaryFunction(ArithmeticOperation):
     def reference(self, profile: Profile, input: Array) -> Array:
         with np.errstate(all="ignore"):
             if is_quantised(self.input.type):
-                return self.quantised(profile, input)
+                return np.asarray(self.quantised(profile, input))
             if input.dtype.kind == "f":
                 return self.through_float(profile, self.function, input)
-            return self.function(input)
+            return np.asarray(self.function(input))
 
     def quantised(self, profile: Profile, input: Array) -> Array:
         """The function on stored integers that stand for real values."""
