@@ -130,7 +130,6 @@ def _read_shape(reader: Reader, token: str, start: int) -> tuple[ElementType, tu
     *sizes, last = token.split("x")
     element = _ELEMENTS.get(last)
     if element is None:
-        last = re.sub(r"^(?:(?:[0-9]+|\?)x)*", "", token)
         span = reader.span(start + len(token) - len(last), start + len(token))
         raise ParseError(
             f"there is no element type '{brief(last)}'",
