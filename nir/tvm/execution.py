@@ -10,7 +10,7 @@ import numpy as np
 
 from nir.errors import RunError, suggestion
 from nir.passes.tvm_requirement import require_tvm
-from nir.relay.types import TensorType, TupleType, numpy_dtype
+from nir.relay.types import TensorType, TupleType, Type, numpy_dtype
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -79,12 +79,14 @@ def _type(tvm: Any, relax_type: Any) -> TensorType | TupleType:
     return TensorType(tuple(extents), str(relax_type.dtype))
 
 
-def _argument(tvm: Any, name: str, expected: TensorType | TupleType, value: Any) -> Any:
+def _argument(tvm: Any, name: str, expected: Type, value: Any) -> Any:
     if isinstance(expected, TupleType):
         if not isinstance(value, (tuple, list)) or len(value) != len(expected.fields):
             raise RunError(f"the input for '{name}' does not fit", expected=str(expected), found=type(value).__name__)
         fields = enumerate(zip(expected.fields, value, strict=True))
         return tuple(_argument(tvm, f"{name}.{index}", part, item) for index, (part, item) in fields)
+    if not isinstance(expected, TensorType):
+        raise RunError(f"'{name}' is a function, which cannot be an input", expected="a tensor", found=str(expected))
     array = np.asarray(value)
     fits = array.ndim == expected.rank and all(
         extent in (None, actual) for extent, actual in zip(expected.shape, array.shape, strict=True)

@@ -14,7 +14,7 @@ from tvm import relax
 
 from nir.errors import ConvertError
 from nir.relay.ast import Attributes, Call, Constant, Expr
-from nir.relay.types import TensorType
+from nir.relay.types import TensorType, numpy_dtype
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Value: TypeAlias = Any
@@ -64,6 +64,15 @@ def shape_of(value: relax.Expr) -> tuple[int, ...]:
 def dtype_of(value: relax.Expr) -> str:
     """The element type of a tensor value, as TVM spells it."""
     return str(value.ty.dtype)
+
+
+def integer_limits(dtype: str) -> tuple[int, int] | None:
+    """The least and the greatest integer of `dtype`, or None where it is no integer type."""
+    numpy_type: Any = numpy_dtype(dtype)
+    if numpy_type is None or numpy_type.kind not in "iu":
+        return None
+    limits = np.iinfo(numpy_type)
+    return int(limits.min), int(limits.max)
 
 
 def constant(data: Any, dtype: str | None = None) -> relax.Constant:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, dtype_of, integer_limits, shape_of
 from nir.passes.relay_to_relax.lowerings.elementwise import direct
-from nir.relay.types import numpy_dtype
 
 
 def _clip(site: Site) -> Value:
@@ -16,10 +15,9 @@ def _clip(site: Site) -> Value:
 
 def clipped(site: Site, value: relax.Expr, low: float, high: float) -> relax.Expr:
     """`value` between `low` and `high`; for integers the bounds are brought into the range of the element type."""
-    numpy_type = numpy_dtype(dtype_of(value))
-    if numpy_type is not None and numpy_type.kind in "iu":
-        limits = np.iinfo(numpy_type)
-        low, high = (int(min(max(bound, limits.min), limits.max)) for bound in (low, high))
+    limits = integer_limits(dtype_of(value))
+    if limits is not None:
+        low, high = (int(min(max(bound, limits[0]), limits[1])) for bound in (low, high))
     return site.emit(relax.op.clip(value, low, high))
 
 

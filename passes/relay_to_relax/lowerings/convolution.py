@@ -89,11 +89,13 @@ def convolved_transposed(site: Site, data: relax.Expr, weight: relax.Expr, out_d
 
 
 def _convolution(site: Site) -> Value:
-    return convolved(site, *site.args, site.attrs["out_dtype"] or dtype_of(site.args[0]))
+    data, weight = site.args
+    return convolved(site, data, weight, site.attrs["out_dtype"] or dtype_of(data))
 
 
 def _transposed_convolution(site: Site) -> Value:
-    return convolved_transposed(site, *site.args, site.attrs["out_dtype"] or dtype_of(site.args[0]))
+    data, weight = site.args
+    return convolved_transposed(site, data, weight, site.attrs["out_dtype"] or dtype_of(data))
 
 
 LOWERINGS: dict[str, Lowering] = {

@@ -31,9 +31,9 @@ def _dense(site: Site) -> Value:
 
 def _matmul(site: Site) -> Value:
     attrs = site.attrs
-    out_dtype = attrs["out_dtype"] or dtype_of(site.args[0])
-    transposed = {name: attrs[name] for name in ("transpose_a", "transpose_b")}
-    return multiplied(site, *site.args, out_dtype, **transposed)
+    left, right = site.args
+    out_dtype = attrs["out_dtype"] or dtype_of(left)
+    return multiplied(site, left, right, out_dtype, transpose_a=attrs["transpose_a"], transpose_b=attrs["transpose_b"])
 
 
 def along_axis(site: Site, vector: relax.Expr, axis: int, rank: int) -> relax.Expr:

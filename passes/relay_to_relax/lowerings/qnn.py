@@ -59,13 +59,13 @@ def _accumulator(site: Site) -> str:
 
 
 def _conv2d(site: Site) -> Value:
-    operands = _operands(site, site.attrs["kernel_layout"].index("O"))
-    return convolved(site, *operands, _accumulator(site))
+    data, kernel = _operands(site, site.attrs["kernel_layout"].index("O"))
+    return convolved(site, data, kernel, _accumulator(site))
 
 
 def _conv2d_transpose(site: Site) -> Value:
-    operands = _operands(site, site.attrs["kernel_layout"].index("O"))
-    return convolved_transposed(site, *operands, _accumulator(site))
+    data, kernel = _operands(site, site.attrs["kernel_layout"].index("O"))
+    return convolved_transposed(site, data, kernel, _accumulator(site))
 
 
 def _same_width(site: Site, left: relax.Expr, right: relax.Expr) -> tuple[relax.Expr, relax.Expr]:

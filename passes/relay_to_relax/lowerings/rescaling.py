@@ -13,10 +13,9 @@ import numpy as np
 from tvm import relax, te, tirx
 
 from nir.ops.fixed_point import quantised_multiplier
-from nir.passes.relay_to_relax.emitter import Array, Site, constant, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Array, Site, constant, dtype_of, integer_limits, shape_of
 from nir.passes.relay_to_relax.lowerings.elementwise import round_half_away
 from nir.relay.ast import Expr
-from nir.relay.types import numpy_dtype
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,11 @@ def elementwise(
 
 
 def limits(dtype: str) -> tuple[int, int]:
-    """The least and the greatest integer of `dtype`."""
-    numpy_type = numpy_dtype(dtype)
-    if numpy_type is None or numpy_type.kind not in "iu":
+    """The least and the greatest integer of `dtype`. Raises ValueError where it is no integer type."""
+    found = integer_limits(dtype)
+    if found is None:
         raise ValueError(f"{dtype} is no integer type")
-    found = np.iinfo(numpy_type)
-    return int(found.min), int(found.max)
+    return found
 
 
 def saturated(value: Any, dtype: str) -> Any:
