@@ -50,9 +50,12 @@ format: $(INSTALLED)-dev
 	$(BIN)/ruff format .
 
 docs: $(INSTALLED)-run
-	@mkdir -p build
-	$(BIN)/nir ops --markdown > build/operators.md
-	mv build/operators.md docs/operators.md
+	@mkdir -p build/docs docs/images
+	$(BIN)/nir ops --markdown > build/docs/operators.md
+	mv build/docs/operators.md docs/operators.md
+	$(BIN)/nir convert examples/mobilenet_v1_int8/model.relay --params examples/mobilenet_v1_int8/model.params \
+		-o build/docs/mobilenet.nir
+	$(BIN)/nir draw build/docs/mobilenet.nir -o docs/images/mobilenet.svg
 
 bench: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -125,7 +125,8 @@ def test_the_operator_of_the_walk_through_works(code: str, monkeypatch: pytest.M
     x = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
     assert nir.run(module, [x])["output_0"].tolist() == [[1, 3, 6], [4, 9, 15]]
     empty = nir.parse(operator.example().replace("2x3", "2x0"))
-    assert [diagnostic.message for diagnostic in nir.check(empty)] == ["cumulative_sum: C1: the dimension is not empty"]
+    (diagnostic,) = nir.check(empty)
+    assert diagnostic.message.endswith("the dimension is not empty")
 
 
 def test_the_readme_lists_the_profiles() -> None:

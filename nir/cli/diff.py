@@ -63,11 +63,13 @@ def command(
         difference = first_difference(read_module(left), read_module(right))
         click.echo("no difference" if difference is None else str(difference))
         return 1 if difference is not None else 0
-    modules = [read_module(path) for path in (left, right) if path is not None]
-    for module in modules:
+    left_module = read_module(left)
+    right_module = left_module if right is None else read_module(right)
+    for module in (left_module, right_module):
         verify(module)
     comparison = compare(
-        *modules,
+        left_module,
+        right_module,
         inputs=None if inputs is None else read_arrays(inputs),
         profile=profile,
         right_profile=right_profile,

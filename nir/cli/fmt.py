@@ -54,5 +54,5 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool) -> int:
 
 
 def _difference(before: bytes, after: bytes, name: str) -> list[str]:
-    lines = [text.decode().splitlines(keepends=True) for text in (before, after)]
-    return list(difflib.unified_diff(*lines, name, f"{name}, formatted"))
+    old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
+    return list(difflib.unified_diff(old, new, name, f"{name}, formatted"))
