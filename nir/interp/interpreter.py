@@ -1,6 +1,6 @@
 """The interpreter: runs the operations of a function in order, each by its reference semantics.
 
-It knows no operator but calls. What depends on constants alone (a convolution's weights as a matrix, its multipliers)
+It knows no operator but calls, branches and loops. What depends on constants alone (a convolution's weights as a matrix, its multipliers)
 is prepared at the first run and kept for the next.
 """
 
@@ -18,6 +18,8 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from nir.errors import NirError, RunError
 from nir.interp.inputs import Inputs, check_inputs
 from nir.interp.plan import (
+    MAXIMAL_OPERATIONS,
+    MAXIMAL_ROUNDS,
     Plan,
     Step,
     check_memory,
@@ -28,6 +30,7 @@ from nir.interp.plan import (
 )
 from nir.interp.trace import Event, Tracer
 from nir.ir import Module, Operation, Trait, Value
+from nir.ops.control_flow import If, While
 from nir.ops.profiles import DEFAULT_PROFILE, Profile, get_profile
 
 Array = np.ndarray[Any, Any]
@@ -97,23 +100,35 @@ class Interpreter:
             check_memory(plan)
             self._plans[name] = plan
             for step in plan.steps:
-                if step.callee is not None:
-                    if step.callee not in self.module.functions:
-                        raise operation_error(step.operation, f"there is no function @{step.callee}")
-                    pending.append(step.callee)
+                for callee in step.callees:
+                    if callee not in self.module.functions:
+                        raise operation_error(step.operation, f"there is no function @{callee}")
+                    pending.append(callee)
         self._totals[root] = count_operations(self._plans, root)
         return self._totals[root]
 
 
-class _Frame:
-    """One function at work."""
+class _Loop:
+    """A loop at work: the values for its functions, and which of the two is running."""
 
-    __slots__ = ("path", "plan", "position", "values")
+    __slots__ = ("arguments", "deciding", "rounds")
+
+    def __init__(self, arguments: list[Array]) -> None:
+        self.arguments = arguments
+        self.deciding = True
+        self.rounds = 0
+
+
+class _Frame:
+    """One function at work; `loop` is the loop that its present step runs, if it is one."""
+
+    __slots__ = ("loop", "path", "plan", "position", "values")
 
     def __init__(self, plan: Plan, arguments: list[Array], path: tuple[str, ...]) -> None:
         self.plan = plan
         self.position = 0
         self.path = path
+        self.loop: _Loop | None = None
         self.values: list[Array | None] = [None] * plan.slots
         for slot, array in zip(plan.parameters, arguments, strict=True):
             self.values[slot] = array
@@ -140,11 +155,10 @@ class _Machine:
             while frame.position < len(steps):
                 step = steps[frame.position]
                 if self.progress is not None:
-                    self.progress(self.done, self.total, step.operation)
+                    self.progress(self.done, max(self.total, self.done + 1), step.operation)
                 self.done += 1
-                if step.callee is not None:
-                    given = [frame.values[slot] for slot in step.operands]
-                    stack.append(self._call(step, given, frame.path))
+                if step.callees:
+                    stack.append(self._begin_call(frame, step))
                     break
                 self._execute(frame, step)
                 frame.position += 1
@@ -153,9 +167,9 @@ class _Machine:
                 stack.pop()
                 if not stack:
                     return results
-                caller = stack[-1]
-                self._finish(caller, caller.plan.steps[caller.position], results, 0.0)
-                caller.position += 1
+                following = self._end_call(stack[-1], results)
+                if following is not None:
+                    stack.append(following)
 
     def _enter(self, plan: Plan, arguments: list[Array], path: tuple[str, ...]) -> _Frame:
         frame = _Frame(plan, arguments, (*path, plan.function.name))
@@ -164,12 +178,46 @@ class _Machine:
                 self.trace(Event(frame.path, parameter, None, array, 0.0))
         return frame
 
-    def _call(self, step: Step, given: list[Array | None], path: tuple[str, ...]) -> _Frame:
-        plan = self.plans[str(step.callee)]
-        arguments = [array for array in given if array is not None]
-        expected, found = len(plan.parameters), len(arguments)
-        if expected != found or len(plan.results) != len(step.results):
-            raise operation_error(step.operation, f"@{step.callee} has another signature", "verify the module first")
+    def _begin_call(self, frame: _Frame, step: Step) -> _Frame:
+        """The frame of the function that a step calls first."""
+        op = step.operation
+        given = [array for array in (frame.values[slot] for slot in step.operands) if array is not None]
+        if isinstance(op, While):
+            frame.loop = _Loop(given)
+            return self._call(step, op.condition, given, frame.path, 1)
+        callee = step.callees[0]
+        if isinstance(op, If):
+            callee, given = op.then_branch if _truth(op, given[0]) else op.else_branch, given[1:]
+        return self._call(step, callee, given, frame.path, len(step.results))
+
+    def _end_call(self, frame: _Frame, results: list[Array]) -> _Frame | None:
+        """Takes what the function called last returned; gives the frame of the one that a loop calls next."""
+        step, loop = frame.plan.steps[frame.position], frame.loop
+        op = step.operation
+        if loop is not None and isinstance(op, While):
+            if not loop.deciding:
+                loop.arguments[: len(results)] = results
+                loop.deciding = True
+                return self._call(step, op.condition, loop.arguments, frame.path, 1)
+            if _truth(op, results[0]):
+                loop.rounds += 1
+                if loop.rounds > MAXIMAL_ROUNDS or self.done > MAXIMAL_OPERATIONS:
+                    raise operation_error(op, f"the loop does not end: it has taken {loop.rounds - 1} rounds")
+                loop.deciding = False
+                return self._call(step, op.body, loop.arguments, frame.path, None)
+            results = loop.arguments[: len(step.results)]
+            frame.loop = None
+        self._finish(frame, step, results, 0.0)
+        frame.position += 1
+        return None
+
+    def _call(
+        self, step: Step, callee: str, arguments: list[Array], path: tuple[str, ...], results: int | None
+    ) -> _Frame:
+        """The frame of a function that is to return so many results (None: as many as it likes)."""
+        plan = self.plans[callee]
+        if len(plan.parameters) != len(arguments) or results not in (None, len(plan.results)):
+            raise operation_error(step.operation, f"@{callee} has another signature", "verify the module first")
         for parameter, array in zip(plan.function.parameters, arguments, strict=True):
             _check_type(step.operation, parameter, array)
         return self._enter(plan, arguments, path)
@@ -221,6 +269,13 @@ class _Machine:
                 seconds = 0.0
         for slot in step.frees:
             frame.values[slot] = None
+
+
+def _truth(op: Operation, condition: Array) -> bool:
+    """The one element of a condition."""
+    if condition.size != 1:
+        raise operation_error(op, f"the condition has {condition.size} elements, not one")
+    return bool(condition.reshape(())[()])
 
 
 def _check_type(op: Operation, value: Value, array: Array) -> None:

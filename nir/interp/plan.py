@@ -18,19 +18,24 @@ Array = np.ndarray[Any, Any]
 MAXIMAL_OPERATIONS = 10_000_000
 """Operations that one run may execute, calls included: a few nested functions can ask for more than ever ends."""
 
+MAXIMAL_ROUNDS = 2**16
+"""Rounds that one loop may take: one that never ends is told from a long one by this number alone, as NNAPI's two
+seconds would make the outcome depend on the machine.
+"""
+
 
 @dataclass(eq=False)
 class Step:
     """One operation: where its operands lie (-1: omitted), where its results go, which slots are free afterwards.
 
-    `kernel` is the prepared operation once it has run with constant operands; `callee` the plan of a called function.
+    `kernel` is the prepared operation once it has run with constant operands; `callees` are the functions it refers to.
     """
 
     operation: Operation
     operands: tuple[int, ...]
     results: tuple[int, ...]
     frees: tuple[int, ...] = ()
-    callee: str | None = None
+    callees: tuple[str, ...] = ()
     kernel: Callable[[Array], Array] | None = None
     prepares: bool = False
 
@@ -94,8 +99,7 @@ def make_plan(function: Function) -> Plan:
             slot_of[value] = slot
         values.extend(op.results)
         step = Step(op, operands, results)
-        if Trait.CALLS in op.traits:
-            step.callee = next(iter(callees(op)), None)
+        step.callees = tuple(callees(op))
         step.prepares = hasattr(op, "prepare") and all(
             slot < 0 or Trait.CONSTANT in _producer_traits(values[slot]) for slot in operands[1:]
         )
@@ -130,7 +134,10 @@ def _find_last_uses(plan: Plan) -> None:
 
 
 def count_operations(plans: dict[str, Plan], root: str) -> int:
-    """Operations that running `root` executes, calls included. Raises `RunError` for recursion, or too many."""
+    """Operations that running `root` executes, calls included, each loop's functions and both branches once.
+
+    Raises `RunError` for recursion, or too many.
+    """
     totals: dict[str, int] = {}
     pending: list[tuple[str, bool]] = [(root, False)]
     open_calls: set[str] = set()
@@ -139,15 +146,16 @@ def count_operations(plans: dict[str, Plan], root: str) -> int:
         steps = plans[name].steps
         if done:
             open_calls.discard(name)
-            totals[name] = sum(1 + totals.get(step.callee, 0) if step.callee else 1 for step in steps)
+            totals[name] = sum(1 + sum(totals.get(callee, 0) for callee in step.callees) for step in steps)
         elif name not in totals and name not in open_calls:
             open_calls.add(name)
             pending.append((name, True))
             for step in steps:
-                if step.callee in open_calls:
-                    raise operation_error(step.operation, f"@{step.callee} calls itself", "NIR has no recursion")
-                if step.callee is not None and step.callee not in totals:
-                    pending.append((step.callee, False))
+                for callee in step.callees:
+                    if callee in open_calls:
+                        raise operation_error(step.operation, f"@{callee} calls itself", "NIR has no recursion")
+                    if callee not in totals:
+                        pending.append((callee, False))
     if totals[root] > MAXIMAL_OPERATIONS:
         raise RunError(f"@{root} would execute {totals[root]} operations", expected=f"at most {MAXIMAL_OPERATIONS}")
     return totals[root]
