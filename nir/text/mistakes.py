@@ -109,7 +109,7 @@ def _state(source: Source, parser: Lark) -> tuple[set[str], list[Token | Tree[To
 def _context(stack: Sequence[Token | Tree[Token]]) -> str:
     """What is being read, from the parser's stack: the innermost thing that has begun and not ended."""
     innermost = "the text"
-    closed = 0
+    closed, complete = 0, False
     for index in range(len(stack) - 1, -1, -1):
         kind = _kind(stack[index])
         if kind in _CLOSING:
@@ -122,7 +122,9 @@ def _context(stack: Sequence[Token | Tree[Token]]) -> str:
             continue
         elif kind in ("LPAR", "LBRACE"):
             return _inside(kind, _below(stack, index), innermost)
-        elif kind in ("VALUE", "WORD", "EQUAL"):
+        elif kind == "COLON" and index < len(stack) - 1:
+            complete = True  # an operation ends with the type behind its colon
+        elif kind in ("VALUE", "WORD", "EQUAL") and not complete:
             innermost = "an operation"
         elif kind in _CONTEXTS:
             return _CONTEXTS[kind]

@@ -96,5 +96,8 @@ def is_inside(name: str) -> bool:
 
 
 def write_weights(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    """Writes a safetensors file."""
-    save_file({name: np.asarray(array, order="C") for name, array in tensors.items()}, path)
+    """Writes a safetensors file. Raises `OSError`."""
+    try:
+        save_file({name: np.asarray(array, order="C") for name, array in tensors.items()}, path)
+    except SafetensorError as error:
+        raise OSError(str(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from text.modules import modules, mutated, spaced, tokens
 
@@ -47,6 +47,7 @@ def outcome(text: str, *, shortcuts: bool) -> str:
 
 
 @given(modules().map(print_module).flatmap(lambda text: spaced(text) | mutated(text) | mutated(text)))
+@example("func @f(%x: tensor<f32>) -> () {\n  %y = relu(%x) : tensor<f32>\n  }")
 @settings(max_examples=300)
 def test_shortcuts_change_nothing(text: str) -> None:
     assert outcome(text, shortcuts=True) == outcome(text, shortcuts=False)
