@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,10 @@ class PaddingOperation(PerTensorOperation):
         pairs = zip(self.input.shape, self.padding, strict=True)
         return [tuple(None if size is None else before + size + after for size, (before, after) in pairs)]
 
+    def padded(self, input: Array, **how: Any) -> Array:
+        """The padded array, by numpy, which takes no scalars."""
+        return np.pad(input, self.padding, **how) if any(map(any, self.padding)) else input
+
 
 class Pad(PaddingOperation, name="pad", traits={Trait.MOVES}, nnapi=32):
     """Pads with real 0: the zero point where the tensor is quantised, false where it is bool.
@@ -55,7 +60,7 @@ class Pad(PaddingOperation, name="pad", traits={Trait.MOVES}, nnapi=32):
 
     def reference(self, profile: Profile, input: Array) -> Array:
         parameters = self.input.type.quantisation
-        return np.pad(input, self.padding, constant_values=parameters.zero_point if parameters else 0)
+        return self.padded(input, constant_values=parameters.zero_point if parameters else 0)
 
 
 class PadV2(PaddingOperation, name="pad_v2", traits={Trait.MOVES}, nnapi=69):
@@ -82,7 +87,7 @@ class PadV2(PaddingOperation, name="pad_v2", traits={Trait.MOVES}, nnapi=69):
     def reference(self, profile: Profile, input: Array) -> Array:
         with np.errstate(over="ignore"):
             value = np.float32(self.value).astype(input.dtype) if input.dtype.kind == "f" else self.value
-        return np.pad(input, self.padding, constant_values=value)
+        return self.padded(input, constant_values=value)
 
 
 class MirrorMode(enum.Enum):
@@ -115,7 +120,7 @@ class MirrorPad(PaddingOperation, name="mirror_pad", traits={Trait.MOVES}, nnapi
         return shapes
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        return np.pad(input, self.padding, mode="reflect" if self.mode is MirrorMode.REFLECT else "symmetric")
+        return self.padded(input, mode="reflect" if self.mode is MirrorMode.REFLECT else "symmetric")
 
 
 OPERATORS: tuple[type[Operation], ...] = (Pad, PadV2, MirrorPad)

@@ -48,6 +48,8 @@ class Resizing(PerTensorOperation):
         return [tuple(shape)]
 
     def _resized(self, size: Dimension, index: int) -> Dimension:
+        if size == 0:
+            raise InferenceError("there is no pixel to take", at="input")
         if self.size is not None:
             return self.size[index]
         if self.factors is None:
