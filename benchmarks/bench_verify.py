@@ -61,10 +61,10 @@ def seconds_per_operation(module: Module) -> float:
 
 def main() -> None:
     """Prints the table."""
-    print(f"{'operations':>12} {'repeating blocks':>20} {'every scale its own':>20}")
+    print("| operations | repeating blocks, op/s | every scale its own, op/s | times xDSL |\n|---:|---:|---:|---:|")
     for size in SIZES:
-        rates = [1 / seconds_per_operation(network(size, distinct)) for distinct in (False, True)]
-        print(f"{size:>12,} {rates[0]:>15,.0f} op/s {rates[1]:>15,.0f} op/s   ({rates[0] / PEER:.2f} of xDSL)")
+        repeating, distinct = (1 / seconds_per_operation(network(size, scales)) for scales in (False, True))
+        print(f"| {size:,} | {repeating:,.0f} | {distinct:,.0f} | {repeating / PEER:.2f} |")
 
 
 if __name__ == "__main__":
