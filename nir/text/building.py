@@ -126,14 +126,15 @@ class ModuleBuilder:
             if name in reader.scope:
                 raise redefinition(reader, name, reader.span(*extent(token)))
             reader.scope[name] = _UNKNOWN
-            value = Value(read_type(reader, type), name, None, len(function.parameters))
-            reader.scope[name] = value
-            function.parameters.append(value)
+            parameter = Value(read_type(reader, type), name, None, len(function.parameters))
+            reader.scope[name] = parameter
+            function.parameters.append(parameter)
 
     def _body(self, function: Function, tree: Tree[Token]) -> None:
         """The statements between the braces, with the comments that belong to each."""
         owner: Any = function  # what a comment at the end of the line belongs to
-        text, deferred, operations = self.text, [], function.operations
+        deferred: list[Token] = []
+        text, operations = self.text, function.operations
         for child in tree.children[1:-2]:
             if isinstance(child, Token):
                 start, end = child.start_pos or 0, child.end_pos or 0
@@ -213,6 +214,7 @@ def _as_tree(token: Token) -> Tree[Token]:
     tree = language().parse(token, start="operation")
     offset = token.start_pos or 0
     for part in tree.scan_values(lambda part: isinstance(part, Token)):
-        part.start_pos += offset
-        part.end_pos += offset
+        assert isinstance(part, Token)
+        part.start_pos = (part.start_pos or 0) + offset
+        part.end_pos = (part.end_pos or 0) + offset
     return tree

@@ -85,7 +85,7 @@ def narrow_all(tokens: Sequence[str], dtype: np.dtype[Any]) -> np.ndarray:
         error = doubles - near
         other = np.nextafter(near, np.where(error > 0, np.inf, -np.inf).astype(dtype))
         ties = np.flatnonzero((error != 0) & (other - doubles == error) & np.isfinite(doubles))
-    for index in ties:
+    for index in ties.tolist():
         exact, double = Fraction(tokens[index]), Fraction(float(doubles[index]))
         if exact != double:
             choose = max if exact > double else min

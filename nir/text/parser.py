@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
+from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from nir.errors import ParseError
@@ -73,21 +74,25 @@ def parse_source(
 def as_source(text: str | bytes, name: str) -> Source:
     """The text as a source. Raises `ParseError` where it is not UTF-8."""
     if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            readable = text[: error.start].decode("utf-8") + "\N{REPLACEMENT CHARACTER}"
-            raise ParseError(
-                "the text is not UTF-8",
-                Source(name, readable).span(len(readable) - 1),
-                expected="UTF-8",
-                found=f"byte {text[error.start]:#04x} at offset {error.start}",
-            ) from None
+        text = _decoded(text, name)
     half = None if text.isascii() else _SURROGATE.search(text)
     if half is not None:
         found = f"U+{ord(half[0]):04X}"
         raise ParseError("half of a surrogate pair is no character", Source(name, text).span(half.start()), found=found)
     return Source(name, text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"))
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        readable = content[: error.start].decode("utf-8") + "\N{REPLACEMENT CHARACTER}"
+        raise ParseError(
+            "the text is not UTF-8",
+            Source(name, readable).span(len(readable) - 1),
+            expected="UTF-8",
+            found=f"byte {content[error.start]:#04x} at offset {error.start}",
+        ) from None
 
 
 def _check_version(source: Source, needed: bool) -> None:
@@ -113,13 +118,16 @@ def _check_version(source: Source, needed: bool) -> None:
         raise ParseError("the text is in another version of the language", span, expected=knows, found=written[:40])
 
 
-def _weights_named(source: Source, tree, directory) -> Mapping[str, np.ndarray] | None:  # type: ignore[no-untyped-def]
+def _weights_named(
+    source: Source, tree: Tree[Token], directory: str | os.PathLike[str] | None
+) -> Mapping[str, np.ndarray] | None:
     """The weights file that the text names, opened; None where it names none."""
-    for part in tree.children[:2]:
-        if part.data == "weights":
-            token = part.children[1]
-            span = source.span(token.start_pos, token.end_pos)
-            return open_weights(directory or os.curdir, unquote(token, source, token.start_pos), span)
+    for token in (part.children[1] for part in tree.children[:2] if isinstance(part, Tree) and part.data == "weights"):
+        assert isinstance(token, Token)
+        start = token.start_pos or 0
+        return open_weights(
+            directory or os.curdir, unquote(token, source, start), source.span(start, start + len(token))
+        )
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from lark import Token, Tree
@@ -25,6 +26,8 @@ _PLAIN_TYPE = re.compile(
     rf"tensor<({terminal('SHAPE')})(?:, scale=({_NUMBER}), zero_point=({_NUMBER})"
     rf"|, axis=({_NUMBER}), scales=(?:({_SYMBOL})|\[([^\]]*)\])(?:, zero_points=\[([^\]]*)\])?)?>"
 )
+Number = TypeVar("Number", int, float)
+
 _LARGEST_POINT = 2**31 - 1
 
 
@@ -35,7 +38,9 @@ def read_type(reader: Reader, tree: Tree[Token]) -> TensorType:
     element, dimensions = _read_shape(reader, shape, shape.start_pos or 0)
     parameters: dict[str, tuple[Token, Token | Tree[Token]]] = {}
     for child in tree.children[4:-1:2]:
-        name, _, value = child.children  # type: ignore[union-attr]
+        assert isinstance(child, Tree)
+        name, _, value = child.children
+        assert isinstance(name, Token)
         if name in parameters:
             raise ParseError(f"the parameter '{brief(name)}' is given twice", _span(reader, name))
         if name not in _PARAMETERS:
@@ -59,16 +64,18 @@ def _read_quantisation(reader: Reader, parameters: _Parameters) -> Quantisation:
     per_channel = not parameters.keys().isdisjoint(("axis", "scales", "zero_points"))
     wanted = ("axis", "scales", "zero_points") if per_channel else ("scale", "zero_point")
     first = next(iter(parameters.values()))[0]
-    for name, (token, _) in parameters.items():
-        if name not in wanted:
+    for given, (token, _) in parameters.items():
+        if given not in wanted:
             raise ParseError(
-                f"'{name}' does not go with '{first}'",
+                f"'{given}' does not go with '{first}'",
                 _span(reader, token),
                 expected="scale and zero_point, or axis, scales and zero_points",
             )
-    for name in wanted[:-1]:
-        if name not in parameters:
-            raise ParseError(f"'{first}' needs '{name}' too", _span(reader, first), expected=" and ".join(wanted[:-1]))
+    for needed in wanted[:-1]:
+        if needed not in parameters:
+            raise ParseError(
+                f"'{first}' needs '{needed}' too", _span(reader, first), expected=" and ".join(wanted[:-1])
+            )
     if not per_channel:
         (scale,) = _numbers(reader, parameters["scale"], read_float32, listed=False)
         points = _points(reader, parameters["zero_point"], listed=False) if "zero_point" in parameters else [0]
@@ -111,8 +118,8 @@ def _read_point(token: str, span: Span) -> int:
 
 
 def _numbers(
-    reader: Reader, parameter: tuple[Token, Token | Tree[Token]], read: Callable[..., object], *, listed: bool
-) -> list:  # type: ignore[type-arg]
+    reader: Reader, parameter: tuple[Token, Token | Tree[Token]], read: Callable[[str, Span], Number], *, listed: bool
+) -> list[Number]:
     """The numbers of a parameter: one, or a list of them where `listed`."""
     name, value = parameter
     tokens: Sequence[Token | Tree[Token]] = value.children[1:-1:2] if isinstance(value, Tree) else [value]
@@ -122,7 +129,7 @@ def _numbers(
         span = _span(reader, wrong)
         expected = "a list of numbers such as [0.5, 0.25]" if listed else "a number"
         raise ParseError(f"'{name}' takes something else", span, expected=expected, found=f"'{brief(span.text)}'")
-    return [read(token, _span(reader, token)) for token in tokens]
+    return [read(token, _span(reader, token)) for token in tokens if isinstance(token, Token)]
 
 
 def _read_shape(reader: Reader, token: str, start: int) -> tuple[ElementType, tuple[int | None, ...]]:
