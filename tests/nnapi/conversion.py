@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nir.ir import Module, TensorType, Value
+from nir.interp import run
+from nir.ir import Module, TensorType, Trait, Value
 from nir.ops import OPERATORS_BY_NAME
 from nir.ops.builder import Builder
-from nir.ops.profiles import get_profile
 from nnapi.mapping import Operands, Unsupported, build
 from nnapi.records import ELEMENTS, Record, tensor_type
 
@@ -24,15 +24,23 @@ def convert(record: Record) -> Module:
     What NNAPI feeds at run time but NIR has as an attribute is taken from the case. Raises `Unsupported` for what NIR
     cannot express, `WrongShape`, and what `Operation.create` raises for what it rejects.
     """
-    if record.json["subgraphs"]:
-        raise Unsupported("control flow")
-    return _Conversion(record).run()
+    main = _Conversion(record, "main", Module())
+    for number in range(len(record.json["subgraphs"])):
+        _Conversion(record.subgraph(number), function_name(number), main.builder.module).run()
+    return main.run()
+
+
+def function_name(number: int) -> str:
+    """What the function made of a referenced model is called."""
+    return f"model_{number}"
 
 
 class _Conversion:
-    def __init__(self, record: Record) -> None:
+    """One model, main or referenced, as a function."""
+
+    def __init__(self, record: Record, name: str, module: Module) -> None:
         self.record = record
-        self.builder = Builder("main")
+        self.builder = Builder(name, module)
         self.values: dict[int, Value] = {}
 
     def run(self) -> Module:
@@ -52,23 +60,32 @@ class _Conversion:
         indices, outputs = operation["inputs"], operation["outputs"]
         types = [self.record.operand(index)["type"] for index in indices]
         built = build(
-            operation["op"], Operands(types, lambda i: self._tensor(indices[i]), lambda i: self._known(indices[i]))
+            operation["op"],
+            Operands(
+                types,
+                lambda i: self._tensor(indices[i]),
+                lambda i: self._known(indices[i]),
+                function_name=function_name,
+            ),
         )
         declared = [tensor_type(self.record.operand(index)) for index in outputs]
         operator = OPERATORS_BY_NAME[built.name]
-        choice = {"element": declared[0].element, "quantisation": declared[0].quantisation}
+        choice: dict[str, Any] = {"element": declared[0].element, "quantisation": declared[0].quantisation}
+        if Trait.CALLS in operator.traits:
+            choice = {"types": declared}
         op = operator.create(*built.operands, **choice, **built.attributes)
         self.builder.append(op)
         for index, result, type in zip(outputs, op.results, declared, strict=True):
             self._check(index, result.type, type)
+            result.type = _known_sizes(result.type, type)
             self.values[index] = result
 
     def _check(self, index: int, inferred: TensorType, declared: TensorType) -> None:
         """Raises `WrongShape` unless NIR's type is the case's; a declared 0 is a size known only when run."""
-        unknown = self.record.json["unknown_dims"] and (not declared.shape or 0 in declared.shape)
         if inferred.element is not declared.element or inferred.quantisation != declared.quantisation:
             raise WrongShape(f"operand {index}: {inferred}, not {declared}")
-        if not unknown and inferred.shape != declared.shape:
+        unknown = self.record.json["unknown_dims"] and (not declared.shape or 0 in declared.shape)
+        if not unknown and _known_sizes(inferred, declared).shape != declared.shape:
             raise WrongShape(f"operand {index}: {inferred}, not {declared}")
 
     def _tensor(self, index: int) -> Value | None:
@@ -89,6 +106,14 @@ class _Conversion:
         return values
 
 
+def _known_sizes(inferred: TensorType, declared: TensorType) -> TensorType:
+    """The inferred type, with sizes that are found when run as the case declares them, where it does (0: it does not)."""
+    if inferred.rank != declared.rank:
+        return inferred
+    pairs = zip(inferred.shape, declared.shape, strict=True)
+    return inferred.with_shape((size or None) if found is None else found for found, size in pairs)
+
+
 def build_name(operator: str) -> str | None:
     """The NIR operator of that NNAPI name, or None where there is none (yet)."""
     return operator.lower() if operator.lower() in OPERATORS_BY_NAME else None
@@ -101,17 +126,8 @@ def inputs_of(record: Record) -> dict[str, np.ndarray]:
 
 
 def evaluate(module: Module, inputs: dict[str, np.ndarray], profile_name: str = "tflite") -> list[np.ndarray]:
-    """Runs @main, operation by operation."""
-    profile, function = get_profile(profile_name), module.functions["main"]
-    arrays: dict[Value, np.ndarray] = {parameter: inputs[str(parameter.name)] for parameter in function.parameters}
-    for op in function.operations:
-        results = op.reference(profile, *(None if value is None else arrays[value] for value in op.operands))
-        for value, array in zip(op.results, results if isinstance(results, tuple) else (results,), strict=True):
-            known = [size for size, actual in zip(value.shape, array.shape, strict=True) if size not in (None, actual)]
-            assert not known, f"{op}: {array.shape}, not {value.type}"
-            assert array.dtype == value.element.numpy, f"{op}: {array.dtype}, not {value.type}"
-            arrays[value] = array
-    return [arrays[value] for value in function.results]
+    """Runs @main; sizes and element types are checked on the way."""
+    return list(run(module, inputs, profile_name, "main").values())
 
 
 __all__ = ["ELEMENTS", "Unsupported", "WrongShape", "convert", "evaluate", "inputs_of"]

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from nir.ir import Value
+from nnapi.families import FAMILIES
 
 ACTIVATIONS = {0: "none", 1: "relu", 2: "relu1", 3: "relu6"}
+CELL_ACTIVATIONS = {0: "none", 1: "relu", 3: "relu6", 4: "tanh", 6: "sigmoid"}
+PROJECTIONS = {1: "sparse_without_offset", 2: "dense", 3: "sparse"}
 
 
 class Unsupported(Exception):
@@ -23,19 +26,32 @@ class Operands:
     """The operands of one NNAPI operation: values for tensors, plain Python values for all else.
 
     `tensor(i)` gives a NIR value or None where operand i is omitted; `known(i)` the flat list of an operand whose
-    elements are known before the model runs.
+    elements are known before the model runs; `function_name(n)` is what the n-th referenced model is called.
     """
 
-    def __init__(self, types: list[str], tensor: Callable[[int], Value | None], known: Callable[[int], list[Any]]):
+    def __init__(
+        self,
+        types: list[str],
+        tensor: Callable[[int], Value | None],
+        known: Callable[[int], list[Any]],
+        function_name: Callable[[int], str] = str,
+    ):
         self.types = types
         self.tensor = tensor
         self.known = known
+        self.function_name = function_name
 
     def __len__(self) -> int:
         return len(self.types)
 
     def integer(self, i: int) -> int:
         return int(self.known(i)[0])
+
+    def real(self, i: int) -> float:
+        return float(self.known(i)[0])
+
+    def function(self, i: int) -> str:
+        return self.function_name(self.integer(i))
 
     def integers(self, i: int) -> list[int]:
         return [int(value) for value in self.known(i)]
@@ -63,7 +79,7 @@ class Built(NamedTuple):
 
 READERS: dict[str, Callable[[Operands, int], Any]] = {
     "int": Operands.integer,
-    "float": lambda operands, i: float(operands.known(i)[0]),
+    "float": Operands.real,
     "stored": lambda operands, i: operands.known(i)[0],
     "bool": Operands.flag,
     "ints": Operands.integers,
@@ -72,9 +88,13 @@ READERS: dict[str, Callable[[Operands, int], Any]] = {
     "layout": Operands.layout,
     "mirror": lambda operands, i: ("reflect", "symmetric")[operands.integer(i)],
     "first": lambda operands, i: operands.integers(i)[0],
+    "cell_activation": lambda operands, i: CELL_ACTIVATIONS[operands.integer(i)],
+    "damping": lambda operands, i: ("hard", "linear", "gaussian")[operands.integer(i)],
+    "projection": lambda operands, i: PROJECTIONS[operands.integer(i)],
 }
 
 REGULAR: dict[str, str] = {
+    **FAMILIES,
     "ADD": "add left:tensor right:tensor activation:activation",
     "SUB": "sub left:tensor right:tensor activation:activation",
     "MUL": "mul left:tensor right:tensor activation:activation",
@@ -165,7 +185,7 @@ def _regular(form: str, operands: Operands) -> Built:
     built = Built(name, [], {})
     for i, field in enumerate(fields[: len(operands)]):
         field_name, _, kind = field.partition(":")
-        if kind == "tensor":
+        if kind in ("tensor", "scalar"):
             built.operands.append(operands.tensor(i))
         elif not operands.types[i].startswith("TENSOR") or operands.has(i):
             built.attributes[field_name] = READERS[kind](operands, i)
@@ -245,6 +265,56 @@ def _pooling(name: str) -> Callable[[Operands], Built]:
     return build_pooling
 
 
+def _proposals(operands: Operands) -> Built:
+    attributes = {
+        "strides": (operands.real(4), operands.real(5)),
+        "before": operands.integer(6),
+        "after": operands.integer(7),
+        "overlap_threshold": operands.real(8),
+        "minimum_size": operands.real(9),
+        "layout": operands.layout(10),
+    }
+    return Built("generate_proposals", [operands.tensor(i) for i in range(4)], attributes)
+
+
+def _postprocessing(operands: Operands) -> Built:
+    attributes = {
+        "scales": tuple(operands.real(i) for i in range(3, 7)),
+        "regular": operands.flag(7),
+        "maximum": operands.integer(8),
+        "maximum_classes_per_box": operands.integer(9),
+        "maximum_boxes_per_class": operands.integer(10),
+        "score_threshold": operands.real(11),
+        "overlap_threshold": operands.real(12),
+        "background_in_labels": operands.flag(13),
+    }
+    return Built("detection_postprocessing", [operands.tensor(i) for i in range(3)], attributes)
+
+
+def _regions(name: str, sampled: bool) -> Callable[[Operands], Built]:
+    def build_regions(operands: Operands) -> Built:
+        attributes: dict[str, Any] = {
+            "size": (operands.integer(3), operands.integer(4)),
+            "ratios": (operands.real(5), operands.real(6)),
+        }
+        if sampled:
+            attributes["samples"] = (operands.integer(7), operands.integer(8))
+        attributes["layout"] = operands.layout(9 if sampled else 7)
+        return Built(name, [operands.tensor(i) for i in range(3)], attributes)
+
+    return build_regions
+
+
+def _branch(operands: Operands) -> Built:
+    attributes = {"then_branch": operands.function(1), "else_branch": operands.function(2)}
+    return Built("if", [operands.tensor(i) for i in (0, *range(3, len(operands)))], attributes)
+
+
+def _loop(operands: Operands) -> Built:
+    attributes = {"condition": operands.function(0), "body": operands.function(1)}
+    return Built("while", [operands.tensor(i) for i in range(2, len(operands))], attributes)
+
+
 IRREGULAR: dict[str, Callable[[Operands], Built]] = {
     "CONCATENATION": _joined,
     "PACK": _packed,
@@ -257,4 +327,10 @@ IRREGULAR: dict[str, Callable[[Operands], Built]] = {
     "MAX_POOL_2D": _pooling("max_pool_2d"),
     "AVERAGE_POOL_2D": _pooling("average_pool_2d"),
     "L2_POOL_2D": _pooling("l2_pool_2d"),
+    "GENERATE_PROPOSALS": _proposals,
+    "DETECTION_POSTPROCESSING": _postprocessing,
+    "ROI_ALIGN": _regions("roi_align", sampled=True),
+    "ROI_POOLING": _regions("roi_pooling", sampled=False),
+    "IF": _branch,
+    "WHILE": _loop,
 }

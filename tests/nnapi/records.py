@@ -50,6 +50,10 @@ class Record:
     def operand(self, index: int) -> dict[str, Any]:
         return dict(self.json["operands"][index])
 
+    def subgraph(self, number: int) -> Record:
+        """A referenced model as a case of its own, with nothing fed or expected."""
+        return Record({**self.json, **self.json["subgraphs"][number], "inputs": {}, "outputs": {}, "empty_inputs": []})
+
     def values(self, index: int) -> list[Any] | None:
         """What is known of an operand before the model runs: a constant's value, or what the case feeds."""
         operand = self.json["operands"][index]
@@ -117,7 +121,7 @@ def signed(record: Record) -> Record | None:
     """
     operands = record.json["operands"]
     shifted = {operand["id"] for operand in operands if operand["type"] == "TENSOR_QUANT8_ASYMM"}
-    if not shifted or NOT_SHIFTABLE & set(record.operators):
+    if not shifted or record.json["subgraphs"] or NOT_SHIFTABLE & set(record.operators):
         return None
 
     def less(values: list[int] | None) -> list[int] | None:
