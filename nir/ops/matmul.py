@@ -180,7 +180,13 @@ class BatchMatmul(Operation, name="batch_matmul", traits={Trait.ACCUMULATES}, nn
             return finish_accumulator(offset)
         source = ScaleProduct(left.scale, right.scales)
         return finish_requantised(
-            profile, source, self.output.type, offset, longest, rounding=self.rounding, activation=Activation.NONE
+            profile.fallback,
+            source,
+            self.output.type,
+            offset,
+            longest,
+            rounding=self.rounding,
+            activation=Activation.NONE,
         )
 
 

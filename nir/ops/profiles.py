@@ -14,9 +14,7 @@ so that an operator defined on real values is three lines: dequantise, compute i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,59 +29,35 @@ from nir.ops.fixed_point import (
     quantised_multiplier,
     round_half_away,
 )
+from nir.ops.scales import (
+    ACTIVATION_RANGES,
+    Array,
+    ScaleProduct,
+    ScaleSource,
+    activate,
+    activation_bounds,
+    graph_scales,
+    parameters_of,
+    real_scales,
+)
 
-Array = np.ndarray[Any, Any]
-
-ACTIVATION_RANGES: dict[Activation, tuple[float, float]] = {
-    Activation.NONE: (-math.inf, math.inf),
-    Activation.RELU: (0.0, math.inf),
-    Activation.RELU1: (-1.0, 1.0),
-    Activation.RELU6: (0.0, 6.0),
-}
-"""Bounds of each fused activation, in real values (NNAPI's FuseCode)."""
-
-
-def activate(values: Array, activation: Activation) -> Array:
-    """Clamps real values to the bounds of a fused activation; NaN stays."""
-    low, high = ACTIVATION_RANGES[activation]
-    return values if activation is Activation.NONE else np.clip(values, values.dtype.type(low), values.dtype.type(high))
-
-
-def activation_bounds(type: TensorType, activation: Activation = Activation.NONE) -> tuple[int, int]:
-    """Smallest and largest stored integer of `type` that a fused activation lets through.
-
-    zero point + round(bound / scale), halves away from zero in float32, intersected with the storage range
-    (TFLite's CalculateActivationRangeQuantized, NNAPI's rule). Without quantisation scale is 1, zero point 0.
-    """
-    low, high = type.element.minimum, type.element.maximum
-    parameters = type.quantisation
-    scale = np.float32(1.0 if parameters is None else parameters.scale)
-    zero_point = 0 if parameters is None else parameters.zero_point
-    for index, bound in enumerate(ACTIVATION_RANGES[activation]):
-        if math.isfinite(bound):
-            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                steps = float(round_half_away(np.float32(bound) / scale))
-            stored = zero_point + int(min(max(steps, -(2.0**33)), 2.0**33)) if steps == steps else zero_point
-            stored = min(max(stored, type.element.minimum), type.element.maximum)
-            low, high = (stored, high) if index == 0 else (low, stored)
-    return low, high
-
-
-@dataclass(frozen=True)
-class ScaleProduct:
-    """The scale of sums of products, kept as its factors since profiles multiply them in different precisions.
-
-    The real value of an accumulator is `left * right[c]` times it, c running along `axis` (None: one entry, for all).
-    `stated` are the scales that the graph itself gives the accumulator (those of a quantised bias), or None.
-    """
-
-    left: float
-    right: tuple[float, ...]
-    axis: int | None = None
-    stated: tuple[float, ...] | None = None
-
-
-ScaleSource = Quantisation | ScaleProduct
+__all__ = [
+    "ACTIVATION_RANGES",
+    "DEFAULT_PROFILE",
+    "PROFILES",
+    "Array",
+    "Profile",
+    "RelayFloatProfile",
+    "RelayProfile",
+    "ScaleProduct",
+    "ScaleSource",
+    "TfliteProfile",
+    "TvmProfile",
+    "XnnpackProfile",
+    "activate",
+    "activation_bounds",
+    "get_profile",
+]
 
 
 class Profile:
@@ -111,7 +85,7 @@ class Profile:
         if not type.element.is_integer:
             with np.errstate(over="ignore"):
                 return real.astype(type.element.numpy, copy=False)
-        scales, zero_points = _parameters(type.quantisation, real.ndim)
+        scales, zero_points = parameters_of(type.quantisation, real.ndim)
         with np.errstate(all="ignore"):
             steps = self.steps(real.astype(np.float32, copy=False), scales)
             return _saturate(steps.astype(np.float64) + zero_points, type)
@@ -127,7 +101,7 @@ class Profile:
         """
         if not type.element.is_integer or type.quantisation is None:
             return stored.astype(np.float32, copy=False)
-        scales, zero_points = _parameters(type.quantisation, stored.ndim)
+        scales, zero_points = parameters_of(type.quantisation, stored.ndim)
         wide = np.int64 if type.element.bits == 32 else np.int32
         difference = stored.astype(wide) - zero_points.astype(wide)
         return difference.astype(np.float32) * scales
@@ -151,18 +125,27 @@ class Profile:
         broadcast against `values`. The result is clamped to the storage range and the activation's bounds.
         `rounding` is heeded by the relay profiles alone, `single_rounding` by `tflite` alone: see there.
         """
-        target_scales, target_points = _parameters(target.quantisation, values.ndim)
+        target_scales, target_points = parameters_of(target.quantisation, values.ndim)
         values, multiplier = self._prepare(values, source, target_scales)
         multiply = self.rule(rounding, single_rounding)
         low, high = activation_bounds(target, activation)
         shifted = multiply(values, multiplier) + target_points
         return np.clip(shifted, low, high).astype(target.element.numpy)
 
+    def convert(self, stored: Array, source: Quantisation, target: TensorType, rounding: Rounding) -> Array:
+        """Stored elements of scale `source` as those of `target`, where that is all that an operator does."""
+        return self.rescale(stored, source, target, rounding=rounding)
+
+    @property
+    def fallback(self) -> Profile:
+        """The profile of operators that the program leaves to other kernels; mostly this one."""
+        return self
+
     def _prepare(self, values: Array, source: ScaleSource, target_scales: Array) -> tuple[Array, Array]:
         """Values without zero point as int64, and the multipliers, broadcastable against them."""
         integers = values.astype(np.int64)
         if isinstance(source, Quantisation):
-            integers = integers - _parameters(source, values.ndim)[1]
+            integers = integers - parameters_of(source, values.ndim)[1]
         return integers, self.multipliers(source, target_scales, values.ndim)
 
     def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
@@ -190,7 +173,7 @@ class TfliteProfile(Profile):
         return round_half_away(real / scales)
 
     def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
-        return _real_scales(source, rank, np.float64) / target_scales.astype(np.float64)
+        return real_scales(source, rank, np.float64) / target_scales.astype(np.float64)
 
     def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
         return _multiply_float64_half_away if single_rounding else _multiply_tflite
@@ -200,7 +183,8 @@ class XnnpackProfile(Profile):
     """LiteRT with its default XNNPACK delegate.
 
     quantise: real * float32(1 / scale), halves to even. rescale: float32(value) * (in * filter / out), all in
-    float32, halves to even.
+    float32, halves to even. convert, between 8-bit types: a multiplier of round(256 * in / out) and 8 fraction bits,
+    halves upwards. What the delegate does not take runs in TFLite's builtin kernels.
     """
 
     name = "xnnpack"
@@ -210,10 +194,26 @@ class XnnpackProfile(Profile):
         return np.rint(real * (np.float32(1) / scales))
 
     def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
-        return _real_scales(source, rank, np.float32) / target_scales
+        return real_scales(source, rank, np.float32) / target_scales
 
     def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
         return _multiply_float32_half_even
+
+    def convert(self, stored: Array, source: Quantisation, target: TensorType, rounding: Rounding) -> Array:
+        """XNNPACK's vcvt kernels, which take in / out from 2^-8 to 2^7."""
+        parameters = target.quantisation
+        if stored.itemsize > 1 or parameters is None or source.is_per_channel:
+            return self.rescale(stored, source, target, rounding=rounding)
+        ratio = np.float32(source.scale) / np.float32(parameters.scale)
+        if not 2.0**-8 <= ratio <= 2.0**7:
+            return self.fallback.convert(stored, source, target, rounding)
+        steps = (stored.astype(np.int64) - source.zero_point) * int(np.rint(ratio * np.float32(256)))
+        low, high = activation_bounds(target)
+        return np.clip(((steps + 128) >> 8) + parameters.zero_point, low, high).astype(target.element.numpy)
+
+    @property
+    def fallback(self) -> Profile:
+        return PROFILES["tflite"]
 
 
 class RelayProfile(Profile):
@@ -234,7 +234,7 @@ class RelayProfile(Profile):
         return round_half_away(real * (np.float32(1) / scales) if scales.size == 1 else real / scales)
 
     def multipliers(self, source: ScaleSource, target_scales: Array, rank: int) -> Array:
-        return _graph_scales(source, rank).astype(np.float64) / target_scales.astype(np.float64)
+        return graph_scales(source, rank).astype(np.float64) / target_scales.astype(np.float64)
 
     def rule(self, rounding: Rounding, single_rounding: bool) -> Callable[[Array, Array], Array]:
         return _RELAY_RULES[rounding]
@@ -263,11 +263,11 @@ class RelayFloatProfile(RelayProfile):
         activation: Activation = Activation.NONE,
         single_rounding: bool = False,
     ) -> Array:
-        target_scales, target_points = _parameters(target.quantisation, values.ndim)
+        target_scales, target_points = parameters_of(target.quantisation, values.ndim)
         floats = values.astype(self.dtype)
         if isinstance(source, Quantisation):
-            floats = floats - _parameters(source, values.ndim)[1].astype(self.dtype)
-        scales = _graph_scales(source, values.ndim)
+            floats = floats - parameters_of(source, values.ndim)[1].astype(self.dtype)
+        scales = graph_scales(source, values.ndim)
         if not (scales.size == target_scales.size == 1 and scales.item() == target_scales.item()):
             floats = floats * self.multipliers(source, target_scales, values.ndim).astype(self.dtype)
         floats = floats + target_points.astype(self.dtype)
@@ -351,35 +351,6 @@ def _multiply_to_nearest(values: Array, multiplier: Array) -> Array:
 
 
 _RELAY_RULES = {Rounding.UPWARD: _multiply_upward, Rounding.TO_NEAREST: _multiply_to_nearest}
-
-
-# --- scales as arrays ---
-
-
-def _parameters(parameters: Quantisation | None, rank: int) -> tuple[Array, Array]:
-    """Scales (float32) and zero points (int64), broadcastable against an array of `rank` dimensions."""
-    if parameters is None:
-        return np.float32(1).reshape(()), np.zeros((), np.int64)
-    return parameters.broadcast_scales(rank), parameters.broadcast_zero_points(rank).astype(np.int64)
-
-
-def _along(values: tuple[float, ...], axis: int | None, rank: int, dtype: Any) -> Array:
-    array = np.asarray(values, dtype)
-    return array.reshape(()) if axis is None else array.reshape([-1 if d == axis else 1 for d in range(rank)])
-
-
-def _real_scales(source: ScaleSource, rank: int, dtype: Any) -> Array:
-    """The source's scales with a product taken in `dtype`."""
-    if isinstance(source, Quantisation):
-        return source.broadcast_scales(rank).astype(dtype)
-    return dtype(source.left) * _along(source.right, source.axis, rank, dtype)
-
-
-def _graph_scales(source: ScaleSource, rank: int) -> Array:
-    """The source's scales as float32: those that the graph states, where it does."""
-    if isinstance(source, ScaleProduct) and source.stated is not None:
-        return _along(source.stated, source.axis if len(source.stated) > 1 else None, rank, np.float32)
-    return _real_scales(source, rank, np.float32)
 
 
 def _saturate(values: Array, type: TensorType) -> Array:

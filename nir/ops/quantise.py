@@ -129,7 +129,7 @@ class Requantize(Operation, name="requantize", traits={Trait.ELEMENTWISE}):
         source = self.input.type.quantisation
         if source is None:
             raise TypeError("the operand is quantised")
-        return profile.rescale(input, source, self.output.type, rounding=self.rounding)
+        return profile.convert(input, source, self.output.type, self.rounding)
 
 
 class Cast(Operation, name="cast", traits={Trait.ELEMENTWISE}, nnapi=45):

@@ -1,25 +1,49 @@
-"""Quantised operators against LiteRT's kernels, element by element: the `tflite` and `xnnpack` profiles."""
+"""The tflite and xnnpack profiles against LiteRT: recorded one-operator models (record_litert.py), equal everywhere."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from litert_vectors import Case, recorded
+from qnn_vectors import run
 
-from nir.ir import Value
+from nir.ir import Quantisation, TensorType, tensor
 from nir.ops import OPERATORS_BY_NAME
-from nir.ops.profiles import get_profile
 
-CASES = [pytest.param(case, results, id=case.name) for case, results in recorded()]
+RECORDED = Path(__file__).with_name("litert.npz")
+FACTS: list[dict[str, Any]] = json.loads(str(np.load(RECORDED)["facts"]))
 
 
-@pytest.mark.parametrize(("case", "results"), CASES)
-def test_equal_to_litert(case: Case, results: dict[str, np.ndarray]) -> None:
-    *operands, target = case.types()
-    operator = OPERATORS_BY_NAME[case.operator]
-    choice = {"element": target.element, "quantisation": target.quantisation}
-    op = operator.create(*map(Value, operands), **choice, **case.attributes)
-    assert op.results[0].type == target
-    for profile, expected in results.items():
-        found = op.reference(get_profile(profile), *case.arrays())
-        assert np.array_equal(found, expected), (profile, int((found != expected).sum()))
+def operand_type(facts: dict[str, Any], index: int, array: np.ndarray) -> TensorType:
+    scale, point = facts["scales"][index], facts["points"][index]
+    if array.dtype == np.float32:
+        return tensor(array.shape)
+    if isinstance(scale, list):
+        axis = 3 if facts["operator"].startswith("depthwise") else 0
+        return tensor(array.shape, "i8").with_quantisation(Quantisation.per_channel(scale, axis))
+    return tensor(array.shape, "i8", scale=scale, zero_point=point)
+
+
+@pytest.mark.parametrize("profile", ["tflite", "xnnpack"])
+@pytest.mark.parametrize("operator", sorted({facts["operator"] for facts in FACTS}))
+def test_recorded(operator: str, profile: str):
+    checked = 0
+    with np.load(RECORDED) as arrays:
+        for number, facts in enumerate(FACTS):
+            if facts["operator"] != operator:
+                continue
+            given = [arrays[key] for name in ("input", "filter") if (key := f"{number}.{name}") in arrays]
+            operands: list[Any] = [(operand_type(facts, i, array), array) for i, array in enumerate(given)]
+            if f"{number}.bias" in arrays:
+                bias = arrays[f"{number}.bias"]
+                operands.append((tensor(bias.shape, "i32"), bias))
+            target = {"scale": facts["scales"][-1], "zero_point": facts["points"][-1], "element": "i8"}
+            result = run(OPERATORS_BY_NAME[operator], profile, operands, **facts["fields"], **target)
+            recorded = arrays[f"{number}.{profile}"]
+            differing = int((result != recorded).sum())
+            assert differing == 0, (number, facts, f"{differing} of {result.size}")
+            checked += 1
+    assert checked >= 4

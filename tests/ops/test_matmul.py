@@ -58,7 +58,7 @@ def test_batch_matmul_rescales_exact_sums(profile: str):
     sums = np.matmul(a.astype(np.int64) - 5, b.astype(np.int64) + 9)
     target = tensor(sums.shape, "i8", scale=0.7, zero_point=4)
     source = ScaleProduct(types[0].quantisation.scale, types[1].quantisation.scales)
-    assert np.array_equal(result, get_profile(profile).rescale(sums, source, target))
+    assert np.array_equal(result, get_profile(profile).fallback.rescale(sums, source, target))
 
 
 def test_fully_connected_flattens_and_rounds_once():
