@@ -1,7 +1,7 @@
 """Recorded results of LiteRT's kernels on one-operator models: reference kernels and the XNNPACK delegate.
 
 `ops/recorded/litert.json` says what each case is; operands are drawn from its number, results stand in litert.npz.
-`ops/record_litert.py` made both.
+`ops/record_litert_elementwise.py` made both.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ def leaky_relu(
         scale = float32_scale(source) / float32_scale(target)
         factors = float(scale), float(scale * np.float32(alpha))
         if 2**-8 <= factors[0] <= 2**7 and 2**-8 <= abs(factors[1]) <= 2**7:
-            whole, sloped = (int(np.rint(256 * factor)) for factor in factors)
-            steps = centred(values, source) * np.where(negative, sloped, whole)
+            upper, lower = (int(np.rint(256 * factor)) for factor in factors)
+            steps = centred(values, source) * np.where(negative, lower, upper)
             return saturated((steps + 128) >> 8, target)
     if isinstance(profile, (TfliteProfile, XnnpackProfile)):
         slope = Quantisation.per_tensor(float(float32_scale(source) * np.float32(alpha)), parameters(source).zero_point)

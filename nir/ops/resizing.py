@@ -28,7 +28,8 @@ class Taps(NamedTuple):
 
 def corners(images: Array, rows: Taps, columns: Taps, axes: tuple[int, int], dtype: type) -> tuple[Array, ...]:
     """The four neighbours of each pixel of the result: top left, top right, bottom left, bottom right."""
-    top, bottom = (images.take(places, axes[0]).astype(dtype) for places in (rows.low, rows.high))
+    top: Array = images.take(rows.low, axes[0]).astype(dtype)
+    bottom: Array = images.take(rows.high, axes[0]).astype(dtype)
     left, right = columns.low, columns.high
     return top.take(left, axes[1]), top.take(right, axes[1]), bottom.take(left, axes[1]), bottom.take(right, axes[1])
 

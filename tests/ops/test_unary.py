@@ -93,7 +93,7 @@ def test_raw_integers_wrap_around() -> None:
 def test_a_table_is_dequantise_compute_quantise(name: str, profile: str) -> None:
     """What a function means on quantised tensors, where a profile has no integer kernel of its own."""
     if name in ("abs", "hard_swish") and profile in ("tflite", "xnnpack"):
-        pytest.skip("LiteRT has a kernel of its own, see test_litert.py")
+        pytest.skip("LiteRT has a kernel of its own, see test_litert_elementwise.py")
     chosen = get_profile(profile)
     for element, zero_point in (("i8", -128), ("u8", 3)):
         stored = integers(3, 1000, dtype=ElementType(element).numpy)
