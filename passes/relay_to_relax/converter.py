@@ -15,6 +15,7 @@ from tvm import relax
 from nir.errors import ConvertError, Diagnostic, NirError, suggestion
 from nir.passes.relay_to_relax.emitter import Emitter, RequantizeConfig, Site, Value, constant, dtype_of, shape_of
 from nir.passes.relay_to_relax.lowerings import LOWERINGS
+from nir.passes.relay_to_relax.lowerings.elementwise import MARKS
 from nir.relay.ast import (
     Call,
     Constant,
@@ -62,12 +63,16 @@ def relay_to_relax(module: Module, *, rounding: str = "UPWARD", compute_dtype: s
 
 
 class _Converter:
-    """One conversion. `values` maps the expressions of the function at hand to what they became."""
+    """One conversion. `values` maps the expressions of the function at hand to what they became.
+
+    `lets` maps variables to what they are bound to, `arguments` parameters to what they get (None: not always the same).
+    """
 
     def __init__(self, module: Module, config: RequantizeConfig) -> None:
         self.module = module
         self.emitter = Emitter(relax.BlockBuilder(), config)
         self.lets: dict[Expr, Expr] = {}
+        self.arguments: dict[Expr, Expr | None] = {}
         self.names: dict[Function, str] = {}
         self.converted: dict[Function, tvm.ir.GlobalVar] = {}
         self.values: dict[Expr, Value] = {}
@@ -78,6 +83,9 @@ class _Converter:
         _check(expressions)
         for name, function in self.module.functions.items():
             self.names[function] = name
+        for expr in expressions:
+            if isinstance(expr, Call) and not isinstance(expr.op, Op):
+                self._note_arguments(expr)
         for expr in expressions:
             if isinstance(expr, Function):
                 self._function(expr)
@@ -104,10 +112,29 @@ class _Converter:
         return expr.children()
 
     def _resolve(self, expr: Expr) -> Expr:
-        """What `expr` stands for, looking through variables that a let binds."""
-        while isinstance(expr, Var) and expr in self.lets:
-            expr = self.lets[expr]
-        return expr
+        """What `expr` stands for, looking through lets, marks, and parameters that always get the same argument."""
+        while True:
+            if isinstance(expr, Call) and expr.op_name in MARKS:
+                expr = expr.args[0]
+            elif isinstance(expr, Var) and expr in self.lets:
+                expr = self.lets[expr]
+            elif isinstance(expr, Var) and (argument := self.arguments.get(expr)) is not None:
+                expr = argument
+            else:
+                return expr
+
+    def _callee(self, call: Call) -> Expr:
+        """The function that is called, where it is one."""
+        callee = self._resolve(call.op)
+        return self.module.functions.get(callee.name_hint, callee) if isinstance(callee, GlobalVar) else callee
+
+    def _note_arguments(self, call: Call) -> None:
+        """Partitioning may make parameters of constants; a scale among them has to be known all the same."""
+        callee = self._callee(call)
+        if isinstance(callee, Function):
+            for param, argument in zip(callee.params, call.args, strict=False):
+                if self.arguments.setdefault(param, argument) is not argument:
+                    self.arguments[param] = None
 
     def _function(self, function: Function) -> None:
         name = self.names.setdefault(function, f"local_{len(self.converted)}")
@@ -149,9 +176,7 @@ class _Converter:
     def _call(self, call: Call) -> Value:
         if isinstance(call.op, Op):
             return self._operator(call)
-        callee = self._resolve(call.op)
-        if isinstance(callee, GlobalVar):
-            callee = self.module[callee.name_hint]
+        callee = self._callee(call)
         if not isinstance(callee, Function):
             raise ConvertError("what is called is no function", call.span, found=repr(callee))
         if callee not in self.converted:

@@ -157,3 +157,36 @@ def _by_mode(names: list[str]) -> dict[str, list[str]]:
     for name in names:
         modes.setdefault(name.split("@")[1], []).append(name)
     return modes
+
+
+# --- the same network as one function, annotated, and partitioned ---
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("mlp", "mlp.annotated_nir"),
+        ("mlp", "mlp.partitioned_nir"),
+        ("synthetic", "synthetic.partitioned_nirc"),
+        ("tflite_mixed_i8", "tflite_mixed_i8.annotated_nirc"),
+        ("tflite_mixed_i8", "tflite_mixed_i8.partitioned_nirc"),
+    ],
+)
+def test_partitioning_changes_nothing(name: str, other: str) -> None:
+    first, second = (
+        nir.tvm.compile(
+            relay_to_relax(
+                nir.relay.load(gzip.decompress(data_path("relay", "json", f"{form}.json.gz").read_bytes()).decode())
+            )
+        )
+        for form in (name, other)
+    )
+    rng = np.random.default_rng(0)
+    inputs = {}
+    for parameter in first.parameters:
+        drawn = rng.uniform(0.1, 1, parameter.type.shape) * (1 if "float" in parameter.type.dtype else 100)
+        inputs[parameter.name] = drawn.astype(numpy_dtype(parameter.type.dtype))
+    for left, right in zip(first.run(inputs), second.run(inputs), strict=True):
+        assert np.isfinite(left).all()
+        assert len(np.unique(left)) > 1
+        np.testing.assert_array_equal(left, right)

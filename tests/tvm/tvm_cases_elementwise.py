@@ -80,6 +80,16 @@ ELEMENTWISE: dict[str, Case] = {
         _group_norm,
     ),
     "nn.lrn": ("%x: Tensor[(1, 4, 3, 3), float32]", "nn.lrn(%x, size=3, alpha=0.3f, beta=0.5f)", _lrn),
+    "nn.cross_entropy": (
+        "%x: Tensor[(3, 4), float32], %y: Tensor[(3, 4), float32]",
+        "nn.cross_entropy(nn.softmax(%x), %y)",
+        lambda x, y: -(_log_softmax(x) * y).sum() / 3,
+    ),
+    "nn.cross_entropy_with_logits": (
+        "%x: Tensor[(3, 4), float32], %y: Tensor[(3, 4), float32]",
+        "nn.cross_entropy_with_logits(%x, %y)",
+        lambda x, y: -(x * y).sum() / 3,
+    ),
     "nn.l2_normalize": (
         X,
         "nn.l2_normalize(%x, eps=0.001f, axis=[1, 2])",

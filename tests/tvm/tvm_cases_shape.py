@@ -23,6 +23,20 @@ def _scatter_add(x: Any, i: Any) -> Any:
     return result
 
 
+def _scatter_rows(x: Any, y: Any, p: Any) -> Any:
+    result = x.copy()
+    result[np.argsort(p)[:3]] = y
+    return result
+
+
+def _with_diagonals(x: Any, d: Any) -> Any:
+    """Diagonals 2 and 1 above the main one; the shorter, first row is right-aligned."""
+    result = x.copy()
+    result[np.arange(2), np.arange(2) + 2] = d[0, 1:]
+    result[np.arange(3), np.arange(3) + 1] = d[1]
+    return result
+
+
 def _space_to_batch(x: Any) -> Any:
     padded = np.pad(x, ((0, 0), (0, 0), (1, 0)))
     n, h, w = padded.shape
@@ -101,6 +115,11 @@ SHAPES: dict[str, Case] = {
         "nn.pad(%x, -7f, pad_width=[[1, 0], [0, 2]])",
         lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=-7),
     ),
+    "nn.dilate": (
+        "%x: Tensor[(2, 3), float32]",
+        "nn.dilate(%x, strides=[2, 1], dilation_value=9f)",
+        lambda x: np.stack([x[0], np.full(3, 9), x[1]]),
+    ),
     "nn.mirror_pad": (
         M,
         'nn.mirror_pad(%x, mode="SYMMETRIC", pad_width=[[1, 2], [2, 1]])',
@@ -155,6 +174,41 @@ INDEXING: dict[str, Case] = {
         f'one_hot({INDICES}, 2f, -1f, depth=4, axis=0, dtype="float32")',
         lambda i: np.where(np.arange(4)[:, np.newaxis] == np.abs(i), 2, -1),
     ),
+    "scatter_nd": (
+        "%x: Tensor[(5, 2), float32], %y: Tensor[(3, 2), float32], %p: Tensor[(5), float32]",
+        'scatter_nd(%x, expand_dims(strided_slice(argsort(%p, dtype="int32"), begin=[0], end=[3], strides=[1]), axis=0), %y)',
+        _scatter_rows,
+    ),
+    "adv_index": (
+        "%x: Tensor[(5, 6), float32], %i: Tensor[(3), int32], %j: Tensor[(3), int32]",
+        f'adv_index((%x, {INDICES}, cast(abs(%j), dtype="int32")))',
+        lambda x, i, j: x[np.abs(i), np.abs(j)],
+    ),
+    "searchsorted": (
+        "%x: Tensor[(9), float32], %v: Tensor[(2, 3), float32]",
+        "searchsorted(sort(%x), %v, right=True)",
+        lambda x, v: np.searchsorted(np.sort(x), v, side="right"),
+    ),
+    "matrix_set_diag": (
+        M + ", %d: Tensor[(2, 3), float32]",
+        "matrix_set_diag(%x, %d, k1=1, k2=2)",
+        _with_diagonals,
+    ),
+    "sparse_to_dense": (
+        "%p: Tensor[(4), float32], %v: Tensor[(4), float32]",
+        'sparse_to_dense(argsort(%p, dtype="int32"), %v, -1f, output_shape=[6])',
+        lambda p, v: np.concatenate([v[np.argsort(np.argsort(p))], [-1, -1]]),
+    ),
+    "sliding_window": (
+        "%x: Tensor[(6), float32]",
+        "sliding_window(%x, axis=0, window_shape=[3], strides=[2])",
+        lambda x: np.stack([x[0:3], x[2:5]]),
+    ),
+    "nn.fifo_buffer": (
+        "%x: Tensor[(2, 1), float32], %y: Tensor[(2, 3), float32]",
+        "nn.fifo_buffer(%x, %y, axis=1)",
+        lambda x, y: np.concatenate([y[:, 1:], x], 1),
+    ),
     "where broadcasts": (XY, "where(less(%x, %y), %x, 7)", lambda x, y: np.where(x < y, x, 7)),
     "stack of integers": (XY, "stack((%x, %y), axis=2)", lambda x, y: np.stack([x, y], 2)),
 }
@@ -169,5 +223,10 @@ CREATION: dict[str, Case] = {
     "ones": (X, 'ones(shape=[2], dtype="int8")', lambda x: np.ones(2)),
     "ones_like": (X, "ones_like(%x)", np.ones_like),
     "zeros_like": (X, "zeros_like(%x)", np.zeros_like),
+    "meshgrid": (
+        "%x: Tensor[(2), float32], %y: Tensor[(3), float32]",
+        "add((meshgrid((%x, %y))).0, (meshgrid((%x, %y))).1)",
+        lambda x, y: x[:, np.newaxis] + y,
+    ),
     "bool": ("%x: Tensor[(2), bool]", "logical_not(zeros_like(%x))", np.ones_like),
 }

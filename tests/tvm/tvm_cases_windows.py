@@ -71,6 +71,11 @@ WINDOWS: dict[str, Case] = {
         'nn.conv2d(%x, %w, channels=2, kernel_size=[1, 1], out_dtype="int32")',
         lambda x, w: np.einsum("nchw,oc->nohw", x.astype(int), w[..., 0, 0].astype(int)),
     ),
+    "nn.deformable_conv2d": (
+        "%x: Tensor[(1, 2, 3, 3), float32], %w: Tensor[(2, 2, 1, 1), float32]",
+        'nn.deformable_conv2d(%x, zeros(shape=[1, 2, 3, 3], dtype="float32"), %w, channels=2, kernel_size=[1, 1])',
+        lambda x, w: np.einsum("nchw,oc->nohw", x, w[..., 0, 0]),
+    ),
     "nn.avg_pool2d of integers": (
         INTEGERS,
         "nn.avg_pool2d(%x, pool_size=[2, 2], strides=[2, 2])",
@@ -135,6 +140,11 @@ MATRICES: dict[str, Case] = {
         'nn.dense(%x, %w, units=3, out_dtype="int32")',
         lambda x, w: x.astype(int) @ w.T.astype(int),
     ),
+    "einsum": (
+        "%x: Tensor[(2, 3), float32], %y: Tensor[(3, 4), float32]",
+        'einsum((%x, %y), equation="ij,jk->ki")',
+        lambda x, y: (x @ y).T,
+    ),
     "nn.bias_add": (
         "%x: Tensor[(2, 3, 4), float32], %b: Tensor[(3), float32]",
         "nn.bias_add(%x, %b)",
@@ -176,6 +186,33 @@ IMAGES: dict[str, Case] = {
         'image.resize2d(%x, size=[1, 4], roi=[0f, 0f, 0f, 0f], method="nearest_neighbor",'
         ' coordinate_transformation_mode="asymmetric", rounding_method="round_prefer_floor")',
         lambda x: x[..., [0, 1, 3, 4]],
+    ),
+    "image.resize": (
+        "%x: Tensor[(1, 3, 3, 1), float32]",
+        'image.resize(%x, size=[3, 5], layout="NHWC", coordinate_transformation_mode="align_corners")'
+        " /* ty=Tensor[(1, 3, 5, 1), float32] */",
+        lambda x: (x[:, :, [0, 0, 1, 1, 2]] + x[:, :, [0, 1, 1, 2, 2]]) / 2,
+    ),
+    "image.crop_and_resize": (
+        "%x: Tensor[(1, 4, 4, 2), float32]",
+        'image.crop_and_resize(%x, concatenate((zeros(shape=[1, 2], dtype="float32"), ones(shape=[1, 2], dtype="float32")),'
+        ' axis=1), zeros(shape=[1], dtype="int32"), crop_size=[2, 2], layout="NHWC")',
+        lambda x: x[:, ::3, ::3],
+    ),
+    "image.grid_sample": (
+        "%x: Tensor[(1, 2, 3, 3), float32]",
+        'image.grid_sample(%x, zeros(shape=[1, 2, 2, 2], dtype="float32"))',
+        lambda x: np.broadcast_to(x[:, :, 1:2, 1:2], (1, 2, 2, 2)),
+    ),
+    "image.affine_grid": (
+        "%x: Tensor[(1, 2, 3), float32]",
+        "image.affine_grid(%x, target_shape=[2, 2])",
+        lambda x: np.einsum("nij,jhw->nihw", x, np.array([[[-1, 1], [-1, 1]], [[-1, -1], [1, 1]], [[1, 1], [1, 1]]])),
+    ),
+    "vision.roi_align": (
+        IMAGE,
+        'vision.roi_align(%x, zeros(shape=[1, 5], dtype="float32"), pooled_size=[1, 1], spatial_scale=1f, sample_ratio=1)',
+        lambda x: (x[:, :, :2, :2].sum((2, 3)) / 4).reshape(1, 2, 1, 1),
     ),
     "corners aligned": (
         "%x: Tensor[(1, 3, 3, 1), float32]",

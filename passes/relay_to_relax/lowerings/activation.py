@@ -1,4 +1,4 @@
-"""Activations, softmax, clip, dropout."""
+"""Activations, softmax, clip, dropout, and the losses that stand behind them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,18 @@ def _dropout(site: Site) -> Value:
     return data, constant(np.ones(shape_of(data)), dtype_of(data))
 
 
+def _cross_entropy(site: Site) -> Value:
+    """The mean over the batch of -sum(targets * log(predictions)); `with_logits` takes logarithms already."""
+    predictions, targets = site.args
+    logarithms = predictions if site.name.endswith("with_logits") else site.emit(relax.op.log(predictions))
+    total = site.emit(relax.op.sum(site.emit(relax.op.multiply(logarithms, targets))))
+    return site.emit(relax.op.divide(total, constant(-shape_of(predictions)[0], dtype_of(predictions))))
+
+
 LOWERINGS: dict[str, Lowering] = {
     "clip": _clip,
+    "nn.cross_entropy": _cross_entropy,
+    "nn.cross_entropy_with_logits": _cross_entropy,
     "nn.dropout": _dropout,
     "nn.fast_softmax": _fast_softmax,
     "nn.leaky_relu": _leaky_relu,

@@ -1,11 +1,11 @@
-"""Convolutions over one to three axes, and transposed ones."""
+"""Convolutions over one to three axes, transposed and deformable ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from tvm import relax
+from tvm import relax, topi
 
 from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of, shape_of
 
@@ -98,6 +98,22 @@ def _transposed_convolution(site: Site) -> Value:
     return convolved_transposed(site, data, weight, site.attrs["out_dtype"] or dtype_of(data))
 
 
+def _deformable(site: Site) -> Value:
+    attrs = site.attrs
+    if attrs["data_layout"] != "NCHW" or attrs["kernel_layout"] != "OIHW":
+        site.fail(f"'{site.name}' has a layout that is not supported", expected="NCHW and OIHW")
+    return site.te(
+        topi.nn.deformable_conv2d_nchw,
+        *site.args,
+        list(attrs["strides"]),
+        list(attrs["padding"]),
+        list(attrs["dilation"]),
+        attrs["deformable_groups"],
+        attrs["groups"],
+        attrs["out_dtype"] or dtype_of(site.args[0]),
+    )
+
+
 LOWERINGS: dict[str, Lowering] = {
     "nn.conv1d": _convolution,
     "nn.conv1d_transpose": _transposed_convolution,
@@ -105,4 +121,5 @@ LOWERINGS: dict[str, Lowering] = {
     "nn.conv2d_transpose": _transposed_convolution,
     "nn.conv3d": _convolution,
     "nn.conv3d_transpose": _transposed_convolution,
+    "nn.deformable_conv2d": _deformable,
 }

@@ -92,7 +92,15 @@ _SAME_NAME = (
 )
 """Operators that Relax has under the same name and with the same meaning."""
 
+MARKS = (
+    *("annotation.bitpack_end", "annotation.bitpack_start", "annotation.cast_hint", "annotation.checkpoint"),
+    *("annotation.compiler_begin", "annotation.compiler_end", "annotation.stop_fusion", "annotation.with_funcid"),
+    *("device_copy", "on_device"),
+)
+"""Operators that say something to a pass or place a tensor, and compute nothing."""
+
 LOWERINGS: dict[str, Lowering] = {
+    **dict.fromkeys(MARKS, _identity),
     **{name: direct(getattr(relax.op, name)) for name in _SAME_NAME},
     "cast": _cast,
     "cast_like": _cast_like,

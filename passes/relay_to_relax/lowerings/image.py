@@ -86,6 +86,19 @@ def _resize(program: Callable[..., Any]) -> Lowering:
     return lower
 
 
+def _resize_of_0_7(site: Site) -> Value:
+    """image.resize, until TVM 0.7: methods are nearest_neighbor, bilinear and bicubic."""
+    attrs = site.attrs
+    mode, method = attrs["coordinate_transformation_mode"], attrs["method"]
+    size = [int(extent) for extent in attrs["size"]]
+    if method == "nearest_neighbor":
+        return _nearest(site, attrs["layout"], size, mode, "")
+    method = method.removeprefix("bi")
+    return site.te(
+        topi.image.resize2d, site.args[0], [0.0] * 4, size, attrs["layout"], method, mode, bicubic_alpha=-0.5
+    )
+
+
 def _upsampling(site: Site) -> Value:
     attrs = site.attrs
     layout = attrs["layout"]
@@ -139,9 +152,12 @@ LOWERINGS: dict[str, Lowering] = {
     "image.affine_grid": _affine_grid,
     "image.crop_and_resize": _crop_and_resize,
     "image.grid_sample": _grid_sample,
+    "image.resize": _resize_of_0_7,
     "image.resize1d": _resize(topi.image.resize1d),
     "image.resize2d": _resize(topi.image.resize2d),
     "image.resize3d": _resize(topi.image.resize3d),
+    "dyn.nn.upsampling": _upsampling,
+    "dyn.nn.upsampling3d": _upsampling,
     "nn.upsampling": _upsampling,
     "nn.upsampling3d": _upsampling,
 }

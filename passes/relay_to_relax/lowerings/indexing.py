@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tvm import te, tirx, topi
+from tvm import relax, te, tirx, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of, shape_of
 
 
 def _take(site: Site) -> Value:
@@ -59,8 +59,9 @@ def _trilu(site: Site) -> Value:
 
 def _matrix_set_diag(site: Site) -> Value:
     attrs = site.attrs
-    right = (attrs["super_diag_right_align"], attrs["sub_diag_right_align"])
-    return site.te(topi.matrix_set_diag, *site.args, (attrs["k1"], attrs["k2"]), *right)
+    sides = (attrs["super_diag_right_align"], attrs["sub_diag_right_align"])
+    align = "_".join("RIGHT" if right else "LEFT" for right in sides)
+    return site.te(topi.matrix_set_diag, *site.args, (attrs["k1"], attrs["k2"]), align)
 
 
 def _program(function: Callable[..., Any]) -> Lowering:
@@ -69,6 +70,34 @@ def _program(function: Callable[..., Any]) -> Lowering:
 
 def _searchsorted(site: Site) -> Value:
     return site.te(topi.searchsorted, *site.args, bool(site.attrs["right"]), site.attrs["dtype"])
+
+
+def _sparse_to_dense(site: Site) -> Value:
+    """Arguments are indices, values and, optionally, what stands everywhere else."""
+    indices, values, *default = site.args
+    shape = list(site.result_shape())
+
+    def sparse_to_dense(positions: te.Tensor, elements: te.Tensor, *rest: te.Tensor) -> te.Tensor:
+        elsewhere = rest[0]() if rest else tirx.const(0, dtype_of(values))
+        return topi.sparse_to_dense(positions, shape, elements, elsewhere)
+
+    return site.te(sparse_to_dense, indices, values, *default)
+
+
+def _sliding_window(site: Site) -> Value:
+    attrs = site.attrs
+    return site.te(
+        topi.sliding_window, site.args[0], attrs["axis"], list(attrs["window_shape"]), list(attrs["strides"])
+    )
+
+
+def _fifo_buffer(site: Site) -> Value:
+    """As many elements as the buffer has, the last ones of the buffer followed by the data."""
+    data, buffer = site.args
+    axis = site.attrs["axis"] % len(shape_of(data))
+    joined = site.emit(relax.op.concat([buffer, data], axis))
+    count, length = shape_of(data)[axis], shape_of(joined)[axis]
+    return site.te(lambda x: topi.strided_slice(x, [count], [length], [1], [axis]), joined, name="fifo_buffer")
 
 
 def _invert_permutation(site: Site) -> Value:
@@ -94,6 +123,7 @@ LOWERINGS: dict[str, Lowering] = {
     "gather_nd": _gather_nd,
     "invert_permutation": _invert_permutation,
     "matrix_set_diag": _matrix_set_diag,
+    "nn.fifo_buffer": _fifo_buffer,
     "one_hot": _one_hot,
     "scatter": _scatter_elements("update"),
     "scatter_add": _scatter_elements("add"),
@@ -101,6 +131,8 @@ LOWERINGS: dict[str, Lowering] = {
     "scatter_nd": _scatter_nd,
     "searchsorted": _searchsorted,
     "sequence_mask": _sequence_mask,
+    "sliding_window": _sliding_window,
+    "sparse_to_dense": _sparse_to_dense,
     "take": _take,
     "trilu": _trilu,
     "unravel_index": _program(topi.unravel_index),

@@ -1,4 +1,4 @@
-"""Dense layers and products of matrices, and adding a bias."""
+"""Dense layers, products of matrices and other sums of products, and adding a bias."""
 
 from __future__ import annotations
 
@@ -49,7 +49,12 @@ def _bias_add(site: Site) -> Value:
     return site.emit(relax.op.add(data, along_axis(site, bias, site.attrs["axis"], len(shape_of(data)))))
 
 
+def _einsum(site: Site) -> Value:
+    return site.emit(relax.op.einsum(list(site.args[0]), site.attrs["equation"]))
+
+
 LOWERINGS: dict[str, Lowering] = {
+    "einsum": _einsum,
     "nn.batch_matmul": _matmul,
     "nn.bias_add": _bias_add,
     "nn.dense": _dense,

@@ -1,4 +1,4 @@
-"""Padding."""
+"""Padding, and other ways to put elements between and around those of a tensor."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def _pad(site: Site) -> Value:
         return padded(site, site.args[0], widths, value)
     program = {"edge": topi.nn.replicate_pad, "reflect": topi.nn.reflect_pad}[site.attrs["pad_mode"]]
     return site.te(program, site.args[0], *_before_and_after(widths))
+
+
+def _dyn_pad(site: Site) -> Value:
+    """Widths and value are arguments, which have to be constants."""
+    widths = [(int(before), int(after)) for before, after in site.static(1, "the padding")]
+    return padded(site, site.args[0], widths, site.static(2, "the padding value").item())
+
+
+def _dilate(site: Site) -> Value:
+    return site.te(topi.nn.dilate, site.args[0], list(site.attrs["strides"]), site.attrs["dilation_value"])
 
 
 def _before_and_after(widths: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
@@ -94,7 +104,9 @@ def _batch_to_space(site: Site) -> Value:
 
 
 LOWERINGS: dict[str, Lowering] = {
+    "dyn.nn.pad": _dyn_pad,
     "nn.batch_to_space_nd": _batch_to_space,
+    "nn.dilate": _dilate,
     "nn.mirror_pad": _mirror_pad,
     "nn.pad": _pad,
     "nn.space_to_batch_nd": _space_to_batch,
