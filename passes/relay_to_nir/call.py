@@ -130,6 +130,30 @@ class RelayCall:
         """True where argument `index` is of a float type."""
         return self.input_type(index).dtype.startswith(("float", "bfloat"))
 
+    # --- attributes ---
+
+    def _attribute(self, name: str, kinds: tuple[Any, ...], what: str) -> Any:
+        value = self.attrs.get(name)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            self.refuse(f"{name} = {value!r} is no {what}")
+        return value
+
+    def integer(self, name: str) -> int:
+        """An attribute that is an integer."""
+        return int(self._attribute(name, (int, np.integer), "integer"))
+
+    def real(self, name: str) -> float:
+        """An attribute that is a number."""
+        return float(self._attribute(name, (int, float, np.integer, np.floating), "number"))
+
+    def word(self, name: str) -> str:
+        """An attribute that is a string."""
+        return str(self._attribute(name, (str,), "string"))
+
+    def flag(self, name: str) -> bool:
+        """An attribute that is true or false."""
+        return bool(self._attribute(name, (bool, int), "truth"))
+
     def axis(self, value: int, rank: int) -> int:
         """An axis counted from the front."""
         if not -rank <= value < rank:
@@ -161,7 +185,10 @@ class RelayCall:
 
     def number(self, value: float, like: Value) -> Value:
         """A scalar constant of the element type of `like`."""
-        return self.new_constant(np.asarray(value, like.element.numpy))
+        try:
+            return self.new_constant(np.asarray(value, like.element.numpy))
+        except (OverflowError, ValueError):
+            self.refuse(f"{value} cannot be stored as {like.element.value}")
 
     def reshaped(self, value: Value, shape: Sequence[int]) -> Value:
         """`value` in another shape."""

@@ -26,6 +26,11 @@ from nir.relay.visitor import post_order
 
 Step = Callable[[], None]
 
+TRANSPARENT = frozenset(
+    {"annotation.compiler_begin", "annotation.compiler_end", "annotation.stop_fusion", "copy", "on_device"}
+)
+"""Operators that hand their argument on, be it a tensor or a tuple: what they say does not concern the numbers."""
+
 
 class ModuleConverter:
     """Converts functions one after the other; a call adds its callee to the queue."""
@@ -62,7 +67,7 @@ class ModuleConverter:
 
     def check_known(self, call: relay.Call, name: str) -> None:
         """Takes down a call of an operator without a handler: all of them, also behind what cannot be converted."""
-        if name not in self.handlers and not self.foreign and call not in self._checked:
+        if name not in self.handlers and name not in TRANSPARENT and not self.foreign and call not in self._checked:
             self._checked.add(call)
             self.problems.add(
                 f"NIR has no operator for '{name}'", call, "foreign=True keeps such operators in the graph by name"
@@ -212,6 +217,8 @@ class FunctionConverter:
         entries = [self.memo[argument] for argument in expr.args]
         if any(entry.failed for entry in entries):
             return FAILED
+        if expr.op_name in TRANSPARENT and len(entries) == 1:
+            return entries[0]
         call = RelayCall(expr, entries, self.graph, self.module.statements, self.module.rounding)
         handler = self.module.handlers.get(call.name)
         _note_compute_type(self.module.compute_types, expr)
@@ -236,6 +243,8 @@ class FunctionConverter:
 
     def _checked(self, call: RelayCall, outputs: list[Value]) -> NodeEntry:
         """The entry of a converted call; its values have the types that Relay says, or the handler is wrong."""
+        if len(outputs) != len(call.types):
+            raise Unsupported(f"'{call.name}' gives {len(call.types)} results in Relay, but {len(outputs)} were made")
         for i, (value, type) in enumerate(zip(outputs, call.types, strict=True)):
             if value.element is not type.element:
                 raise Unsupported(f"'{call.name}' gives {type} in Relay, but {value.type} was made of it")

@@ -53,11 +53,11 @@ def filter_value(call: RelayCall, arrangement: Arrangement, quantisation: Quanti
     if array is not None:
         arranged = np.ascontiguousarray(array.transpose(arrangement.permutation).reshape(arrangement.shape))
         return call.new_constant(arranged, quantisation, call.constant_name(1))
-    if quantisation is not None and quantisation.is_per_channel:
-        call.refuse(
-            "a filter with a scale per channel must be a constant", "give the model's parameters when it is loaded"
-        )
     value = call.reshaped(call.transposed(call.value(1), arrangement.permutation), arrangement.shape)
-    if quantisation is not None:
-        call.state(value, quantisation, "the filter")
+    if quantisation is None:
+        return value
+    if quantisation.is_per_channel:
+        # Scales along a dimension do not go through transposes: the parameter holds plain integers up to here.
+        return call.emit("cast", value, element=value.element, quantisation=quantisation)
+    call.state(value, quantisation, "the filter")
     return value

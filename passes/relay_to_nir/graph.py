@@ -5,7 +5,7 @@ Handlers fuse by emitting a new operation in place of two; what nobody uses in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -137,9 +137,3 @@ def storable(constant: Constant) -> np.ndarray:
         return array.astype(np.int32)
     nir_element(array.dtype.name)
     return array
-
-
-def sole(values: Sequence[Value]) -> Value:
-    """The only one of an operation's results."""
-    (value,) = values
-    return value

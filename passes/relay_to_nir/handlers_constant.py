@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nir.ir import Value
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 
+_LARGEST = 2**28
+"""Elements of a constant that the conversion works out at most."""
+
 
 def filled(call: RelayCall, number: float) -> Value:
     """A constant of the result's type."""
-    return call.new_constant(np.full(call.shape, number, call.types[0].element.numpy))
+    return call.new_constant(np.full(bounded(call, call.shape), number, call.types[0].element.numpy))
+
+
+def bounded(call: RelayCall, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape`, unless a constant of it would fill the memory."""
+    if math.prod(shape) > _LARGEST:
+        call.refuse(f"a constant of shape {shape} is too large")
+    return shape
 
 
 def full(call: RelayCall) -> Value:
@@ -31,6 +43,7 @@ def ones(call: RelayCall) -> Value:
 def arange(call: RelayCall) -> Value:
     """A constant of evenly spaced numbers; the bounds must be known."""
     start, stop, step = (call.known(index, "a bound").item() for index in range(3))
+    bounded(call, call.shape)
     return call.new_constant(np.arange(start, stop, step, dtype=call.types[0].element.numpy))
 
 
@@ -39,9 +52,10 @@ def one_hot(call: RelayCall) -> Value:
     on, off = call.known(1, "the value of hits"), call.known(2, "the value of misses")
     element = call.types[0].element
     rank = call.type.rank
-    axis = call.axis(int(call.attrs["axis"]), rank)
+    axis = call.axis(call.integer("axis"), rank)
     indices = call.emit("expand_dims", call.value(0), axis=axis)
-    positions = np.arange(int(call.attrs["depth"]), dtype=indices.element.numpy)
+    (depth,) = bounded(call, (call.integer("depth"),))
+    positions = np.arange(depth, dtype=indices.element.numpy)
     shape = [-1 if d == axis else 1 for d in range(rank)]
     hits = call.emit("cast", call.emit("equal", indices, call.new_constant(positions.reshape(shape))), element=element)
     if (on.item(), off.item()) == (1, 0):

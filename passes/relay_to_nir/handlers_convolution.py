@@ -31,14 +31,14 @@ def plan_convolution(call: RelayCall) -> Convolution:
     layout = layout_of(call, "data_layout")
     if call.attrs.get("out_layout") not in (None, "", call.attrs["data_layout"]):
         call.refuse(f"out_layout {call.attrs['out_layout']} differs from data_layout")
-    groups = int(call.attrs["groups"])
+    groups = call.integer("groups")
     channels = call.input_shape(0)[channel_axis(layout)]
     attributes: dict[str, Any] = {"strides": pair(call, "strides"), "layout": layout}
     attributes |= padding_attribute(padding_of(call))
     dilations = pair(call, "dilation")
     if dilations != (1, 1):
         attributes["dilations"] = dilations
-    kernel_layout = call.attrs["kernel_layout"]
+    kernel_layout = call.word("kernel_layout")
     if groups == 1:
         return Convolution("conv_2d", ordinary(call, kernel_layout), attributes)
     if groups == channels:
@@ -53,7 +53,7 @@ def plan_transposed(call: RelayCall) -> Convolution:
     Relay's output padding makes the result larger at the bottom and the right: that much less is cut off there.
     """
     layout = layout_of(call, "data_layout")
-    if int(call.attrs["groups"]) != 1:
+    if call.integer("groups") != 1:
         call.refuse("transposed convolutions in groups have no counterpart in NIR")
     if pair(call, "dilation") != (1, 1):
         call.refuse("transposed convolutions with dilation have no counterpart in NIR")
@@ -61,7 +61,7 @@ def plan_transposed(call: RelayCall) -> Convolution:
     more_down, more_right = pair(call, "output_padding")
     padding = (top, bottom - more_down, left, right - more_right)
     attributes = {"strides": pair(call, "strides"), "layout": layout, **padding_attribute(padding)}
-    return Convolution("transpose_conv_2d", ordinary(call, call.attrs["kernel_layout"]), attributes)
+    return Convolution("transpose_conv_2d", ordinary(call, call.word("kernel_layout")), attributes)
 
 
 def conv2d(call: RelayCall) -> Value:
@@ -100,8 +100,8 @@ def matmul(call: RelayCall) -> Value:
         "batch_matmul",
         call.value(0),
         call.value(1),
-        transpose_left=bool(call.attrs["transpose_a"]),
-        transpose_right=bool(call.attrs["transpose_b"]),
+        transpose_left=call.flag("transpose_a"),
+        transpose_right=call.flag("transpose_b"),
     )
 
 
@@ -114,8 +114,8 @@ def batch_matmul(call: RelayCall) -> Value:
         "batch_matmul",
         left,
         right,
-        transpose_left=bool(call.attrs["transpose_a"]),
-        transpose_right=bool(call.attrs["transpose_b"]),
+        transpose_left=call.flag("transpose_a"),
+        transpose_right=call.flag("transpose_b"),
     )
 
 
@@ -143,7 +143,7 @@ def takes_bias(op: Operation) -> bool:
 
 def bias_add(call: RelayCall) -> Value:
     """Becomes part of the sum of products before it; elsewhere an addition."""
-    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    axis = call.axis(call.integer("axis"), call.type.rank)
     op = call.maker(0, *SUMS_OF_PRODUCTS)
     if op is not None and output_axis(op) == axis and takes_bias(op):
         accumulator = op.results[0].element is ElementType.I32

@@ -160,7 +160,7 @@ def relu(call: RelayCall) -> Value:
 def clip(call: RelayCall) -> Value:
     """Bounds are real values for floats, stored integers for integers."""
     value = call.value(0)
-    low, high = float(call.attrs["a_min"]), float(call.attrs["a_max"])
+    low, high = call.real("a_min"), call.real("a_max")
     if not value.element.is_float:
         return _stored_clip(call, value, low, high)
     if high >= float(np.finfo(value.element.numpy).max):
@@ -184,8 +184,9 @@ def _activated(call: RelayCall, value: Value, activation: Activation) -> Value:
 def _stored_clip(call: RelayCall, value: Value, low: float, high: float) -> Value:
     """Bounds on stored integers: nothing where all are inside, an activation where it means the same."""
     element = value.element
-    lowest, highest = max(math.trunc(max(low, -(2.0**40))), element.minimum), math.trunc(min(high, 2.0**40))
-    highest = min(highest, element.maximum)
+    if math.isnan(low) or math.isnan(high):
+        call.refuse("a bound is no number")
+    lowest, highest = (math.trunc(min(max(bound, element.minimum), element.maximum)) for bound in (low, high))
     if (lowest, highest) == (element.minimum, element.maximum):
         return value
     op = call.maker(0, *FUSING)
@@ -218,28 +219,24 @@ FUSING = (
 
 def leaky_relu(call: RelayCall) -> Value:
     """x, or alpha * x below 0."""
-    return call.emit("leaky_relu", call.value(0), alpha=float(call.attrs["alpha"]))
+    return call.emit("leaky_relu", call.value(0), alpha=call.real("alpha"))
 
 
 def prelu(call: RelayCall) -> Value:
     """x, or a slope per channel times x below 0."""
     rank = call.type.rank
-    axis = call.axis(int(call.attrs["axis"]), rank)
+    axis = call.axis(call.integer("axis"), rank)
     return call.emit("prelu", call.value(0), along_axis(call, 1, axis, rank))
 
 
 # --- copies and choices ---
 
 
-def identity(call: RelayCall) -> Value:
-    """The operand itself."""
-    return call.value(0)
-
-
 def dropout(call: RelayCall) -> list[Value]:
     """Nothing at inference; the mask, which nobody uses, is all ones."""
     value = call.value(0)
-    return [value, call.new_constant(np.ones(call.input_shape(0), value.element.numpy))]
+    mask = np.broadcast_to(np.ones((), value.element.numpy), call.input_shape(0))  # takes no memory
+    return [value, call.graph.constant(mask)]
 
 
 def where(call: RelayCall) -> Value:
@@ -301,7 +298,6 @@ HANDLERS: HandlerTable = {
     ),
     "ceil": ceil,
     "clip": clip,
-    "copy": identity,
     "cos": cosine,
     "cosh": functools.partial(hyperbolic, "add"),
     "divide": divide,
@@ -319,7 +315,6 @@ HANDLERS: HandlerTable = {
     "round": rounded,
     "sign": sign,
     "sinh": functools.partial(hyperbolic, "sub"),
-    "annotation.stop_fusion": identity,
     "trunc": trunc,
     "where": where,
 }

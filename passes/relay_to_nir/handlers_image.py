@@ -23,16 +23,16 @@ _MODES = {
 
 def resize2d(call: RelayCall) -> Value:
     """A resize to a given size."""
-    mode = str(call.attrs["coordinate_transformation_mode"])
-    method = str(call.attrs["method"])
-    rounding = str(call.attrs["rounding_method"]) or ("round" if mode == "align_corners" else "floor")
+    mode = call.word("coordinate_transformation_mode")
+    method = call.word("method")
+    rounding = call.word("rounding_method") or ("round" if mode == "align_corners" else "floor")
     return _resized(call, method, mode, rounding)
 
 
 def upsampling(call: RelayCall) -> Value:
     """A resize by factors: corners aligned or not, the nearest neighbour by rounding down."""
-    mode = "align_corners" if call.attrs["align_corners"] else "asymmetric"
-    method = {"bilinear": "linear", "bicubic": "cubic"}.get(str(call.attrs["method"]), str(call.attrs["method"]))
+    mode = "align_corners" if call.flag("align_corners") else "asymmetric"
+    method = {"bilinear": "linear", "bicubic": "cubic"}.get(call.word("method"), call.word("method"))
     return _resized(call, method, mode, "round" if mode == "align_corners" else "floor")
 
 

@@ -18,7 +18,7 @@ from nir.passes.relay_to_nir.parameters import integers
 def batch_norm(call: RelayCall) -> list[Value]:
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta with known statistics; they are also results 1 and 2."""
     rank = call.input_type(0).rank
-    axis = call.axis(int(call.attrs["axis"]), rank)
+    axis = call.axis(call.integer("axis"), rank)
     statistics = _known_statistics(call)
     if statistics is None:
         output = _batch_norm_of_parameters(call, axis, rank)
@@ -40,11 +40,11 @@ def _known_statistics(call: RelayCall) -> tuple[np.ndarray, np.ndarray] | None:
     gamma, beta, mean, variance = (call.constant(index) for index in range(1, 5))
     if gamma is None or beta is None or mean is None or variance is None:
         return None
-    factor = 1.0 / np.sqrt(variance.astype(np.float64) + float(call.attrs["epsilon"]))
-    if call.attrs["scale"]:
+    factor = 1.0 / np.sqrt(variance.astype(np.float64) + call.real("epsilon"))
+    if call.flag("scale"):
         factor = factor * gamma
     offset = -mean.astype(np.float64) * factor
-    if call.attrs["center"]:
+    if call.flag("center"):
         offset = offset + beta
     return factor, offset
 
@@ -82,12 +82,12 @@ def _bias_name(op: Operation, weight: str | None) -> str | None:
 def _batch_norm_of_parameters(call: RelayCall, axis: int, rank: int) -> Value:
     """The same by operations, for parameters that are known only at run time."""
     data = call.value(0)
-    variance = call.emit("add", call.value(4), call.number(call.attrs["epsilon"], data))
+    variance = call.emit("add", call.value(4), call.number(call.real("epsilon"), data))
     factor = call.emit("div", call.number(1.0, data), call.emit("sqrt", variance))
-    if call.attrs["scale"]:
+    if call.flag("scale"):
         factor = call.emit("mul", factor, call.value(1))
     offset = call.emit("mul", call.emit("neg", call.value(3)), factor)
-    if call.attrs["center"]:
+    if call.flag("center"):
         offset = call.emit("add", offset, call.value(2))
     shape = (call.input_shape(1)[0],) + (1,) * (rank - 1 - axis)
     product = call.emit("mul", data, call.reshaped(factor, shape))
@@ -97,13 +97,13 @@ def _batch_norm_of_parameters(call: RelayCall, axis: int, rank: int) -> Value:
 def instance_norm(call: RelayCall) -> Value:
     """Mean and variance of each image and channel, over all other dimensions."""
     rank = call.type.rank
-    axis = call.axis(int(call.attrs["axis"]), rank)
+    axis = call.axis(call.integer("axis"), rank)
     return _normalised(call, tuple(d for d in range(1, rank) if d != axis), axis)
 
 
 def layer_norm(call: RelayCall) -> Value:
     """Mean and variance along one dimension."""
-    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    axis = call.axis(call.integer("axis"), call.type.rank)
     return _normalised(call, (axis,), axis)
 
 
@@ -111,12 +111,12 @@ def _normalised(call: RelayCall, axes: tuple[int, ...], channel: int) -> Value:
     data, rank = call.value(0), call.type.rank
     centred = call.emit("sub", data, call.emit("mean", data, axes=axes, keep_dims=True))
     variance = call.emit("mean", call.emit("mul", centred, centred), axes=axes, keep_dims=True)
-    deviation = call.emit("sqrt", call.emit("add", variance, call.number(call.attrs["epsilon"], data)))
+    deviation = call.emit("sqrt", call.emit("add", variance, call.number(call.real("epsilon"), data)))
     result = call.emit("div", centred, deviation)
     shape = (call.input_shape(1)[0],) + (1,) * (rank - 1 - channel)
-    if call.attrs["scale"]:
+    if call.flag("scale"):
         result = call.emit("mul", result, call.reshaped(call.value(1), shape))
-    if call.attrs["center"]:
+    if call.flag("center"):
         result = call.emit("add", result, call.reshaped(call.value(2), shape))
     return result
 
@@ -126,18 +126,18 @@ def l2_normalize(call: RelayCall) -> Value:
     data = call.value(0)
     axes = tuple(call.axis(axis, call.type.rank) for axis in integers(call, "axis"))
     squares = call.emit("reduce_sum", call.emit("mul", data, data), axes=axes, keep_dims=True)
-    bounded = call.emit("maximum", squares, call.number(call.attrs["eps"], data))
+    bounded = call.emit("maximum", squares, call.number(call.real("eps"), data))
     return call.emit("div", data, call.emit("sqrt", bounded))
 
 
 def softmax(call: RelayCall) -> Value:
     """Softmax along one dimension."""
-    return call.emit("softmax", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
+    return call.emit("softmax", call.value(0), axis=call.axis(call.integer("axis"), call.type.rank))
 
 
 def log_softmax(call: RelayCall) -> Value:
     """x - max - log(sum(exp(x - max)))."""
-    axes = (call.axis(int(call.attrs["axis"]), call.type.rank),)
+    axes = (call.axis(call.integer("axis"), call.type.rank),)
     data = call.value(0)
     shifted = call.emit("sub", data, call.emit("reduce_max", data, axes=axes, keep_dims=True))
     total = call.emit("reduce_sum", call.emit("exp", shifted), axes=axes, keep_dims=True)

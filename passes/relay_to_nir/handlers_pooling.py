@@ -41,7 +41,7 @@ def average_pool(call: RelayCall, value: Value) -> Value:
     layout = layout_of(call)
     window = pair(call, "pool_size")
     padding = _window_padding(call, window, layout)
-    if call.attrs["count_include_pad"] and any(padding):
+    if call.flag("count_include_pad") and any(padding):
         rows, columns = spatial_axes(layout)
         pairs = [(0, 0)] * 4
         pairs[rows], pairs[columns] = padding[:2], padding[2:]
@@ -79,7 +79,7 @@ def _window_padding(call: RelayCall, window: tuple[int, int], layout: Layout) ->
     if call.attrs.get("out_layout") not in (None, "", call.attrs["layout"]):
         call.refuse("out_layout differs from layout")
     top, bottom, left, right = padding_of(call)
-    if not call.attrs["ceil_mode"]:
+    if not call.flag("ceil_mode"):
         return top, bottom, left, right
     given, made = call.input_shape(0), call.shape
     strides, axes = pair(call, "strides"), spatial_axes(layout)

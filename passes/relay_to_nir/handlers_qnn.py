@@ -19,7 +19,7 @@ def quantize(call: RelayCall) -> Value:
     """To stored integers. A function between a dequantize and this becomes one operation on integers, which is
     defined to be these three steps (a leaky_relu is not: it has integer arithmetic of its own).
     """
-    axis = call.axis(int(call.attrs["axis"]), max(call.type.rank, 1))
+    axis = call.axis(call.integer("axis"), max(call.type.rank, 1))
     target = quantisation_of(call, 1, 2, axis)
     element = call.types[0].element
     op = call.maker(0, *_TABULATED)
@@ -42,14 +42,14 @@ def _dequantised(op: Operation) -> Value | None:
 
 def dequantize(call: RelayCall) -> Value:
     """To real values."""
-    axis = call.axis(int(call.attrs["axis"]), max(call.type.rank, 1))
+    axis = call.axis(call.integer("axis"), max(call.type.rank, 1))
     value = call.quantised(0, quantisation_of(call, 1, 2, axis), "the operand")
     return call.emit("dequantize", value, element=call.types[0].element)
 
 
 def requantize(call: RelayCall) -> Value:
     """Part of the sum of products before it, of the mean before it, or an operation of its own."""
-    axis = call.axis(int(call.attrs["axis"]), max(call.type.rank, 1))
+    axis = call.axis(call.integer("axis"), max(call.type.rank, 1))
     source, target = quantisation_of(call, 1, 2, axis), quantisation_of(call, 3, 4)
     op = sum_behind(call)
     if op is not None:
@@ -88,15 +88,13 @@ def leaky_relu(call: RelayCall) -> Value:
     """Like `function`, with a slope."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
     target = quantisation_of(call, 3, 4)
-    return call.emit(
-        "leaky_relu", value, alpha=float(call.attrs["alpha"]), quantisation=target, rounding=call.rounding()
-    )
+    return call.emit("leaky_relu", value, alpha=call.real("alpha"), quantisation=target, rounding=call.rounding())
 
 
 def softmax(call: RelayCall) -> Value:
     """Like `function`, along one dimension."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
-    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    axis = call.axis(call.integer("axis"), call.type.rank)
     return call.emit("softmax", value, axis=axis, quantisation=quantisation_of(call, 3, 4), rounding=call.rounding())
 
 
@@ -123,7 +121,7 @@ def concatenate(call: RelayCall) -> Value:
     for leaf, scale, point in zip(call.entries[0].leaves(), scales, points, strict=True):
         stated = quantisation_from(call, scale.astype(np.float32), point, None)
         values.append(_stated(call, leaf.constant, call.graph.value_of(leaf), stated))
-    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    axis = call.axis(call.integer("axis"), call.type.rank)
     return call.emit(
         "concatenation", *values, axis=axis, quantisation=quantisation_of(call, 3, 4), rounding=call.rounding()
     )

@@ -61,7 +61,7 @@ def batch_matmul(call: RelayCall) -> Value:
     _thirty_two_bits(call)
     left = call.quantised(0, quantisation_of(call, 4, 2), "the left factor")
     right = call.quantised(1, quantisation_of(call, 5, 3), "the right factor")
-    transpose_left, transpose_right = bool(call.attrs["transpose_a"]), bool(call.attrs["transpose_b"])
+    transpose_left, transpose_right = call.flag("transpose_a"), call.flag("transpose_b")
     return call.emit(
         "batch_matmul", left, right, element="i32", transpose_left=transpose_left, transpose_right=transpose_right
     )

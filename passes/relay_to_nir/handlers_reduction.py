@@ -27,7 +27,7 @@ def reduction(operator: str, call: RelayCall) -> Value:
         return call.value(0)
     if operator in ("reduce_sum", "reduce_prod"):
         call.graph.plain.add(call.value(0))
-    return call.emit(operator, call.value(0), axes=axes, keep_dims=bool(call.attrs["keepdims"]))
+    return call.emit(operator, call.value(0), axes=axes, keep_dims=call.flag("keepdims"))
 
 
 def selection(operator: str, call: RelayCall) -> Value:
@@ -40,7 +40,7 @@ def mean(call: RelayCall) -> Value:
     axes, value = axes_of(call), call.value(0)
     if not axes:
         return value
-    keep_dims = bool(call.attrs["keepdims"])
+    keep_dims = call.flag("keepdims")
     narrow = widened_operand(value)
     if narrow is not None:
         return call.emit("cast", call.emit("mean", narrow, axes=axes, keep_dims=keep_dims), element="i32")
@@ -53,7 +53,7 @@ def variance(call: RelayCall) -> Value:
         call.refuse("the unbiased variance has no counterpart in NIR")
     difference = call.emit("sub", call.value(0), call.value(1))
     square = call.emit("mul", difference, difference)
-    return call.emit("mean", square, axes=axes_of(call), keep_dims=bool(call.attrs["keepdims"]))
+    return call.emit("mean", square, axes=axes_of(call), keep_dims=call.flag("keepdims"))
 
 
 def search(operator: str, call: RelayCall) -> Value:

@@ -14,7 +14,7 @@ import numpy as np
 from nir.ir import Value
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.handlers_elementwise import broadcast, each
-from nir.passes.relay_to_nir.parameters import integers, layout_of
+from nir.passes.relay_to_nir.parameters import integers, layout_of, pairs
 
 
 def reshape(call: RelayCall) -> Value:
@@ -33,9 +33,9 @@ def squeeze(call: RelayCall) -> Value:
 
 def expand_dims(call: RelayCall) -> Value:
     """One new dimension by its operator, any other number as a reshape."""
-    if int(call.attrs["num_newaxis"]) != 1:
+    if call.integer("num_newaxis") != 1:
         return call.reshaped(call.value(0), call.shape)
-    return call.emit("expand_dims", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
+    return call.emit("expand_dims", call.value(0), axis=call.axis(call.integer("axis"), call.type.rank))
 
 
 def transpose(call: RelayCall) -> Value:
@@ -50,6 +50,8 @@ def transpose(call: RelayCall) -> Value:
 def layout_transform(call: RelayCall) -> Value:
     """Between layouts of the same letters; `NCHW4c` has blocks of 4 channels as its last dimension."""
     source, target = _axes(call, "src_layout"), _axes(call, "dst_layout")
+    if len(source) != len(call.input_shape(0)):
+        call.refuse(f"src_layout {call.attrs['src_layout']} is not for rank {len(call.input_shape(0))}")
     letters = [letter for letter, _ in source if letter.isupper()]
     if sorted(letters) != sorted(letter for letter, _ in target if letter.isupper()):
         call.refuse(f"from layout {call.attrs['src_layout']} to {call.attrs['dst_layout']} has no counterpart in NIR")
@@ -78,25 +80,25 @@ def _blocks_inside(axes: list[tuple[str, int]], letters: list[str]) -> list[int]
 
 def concatenate(call: RelayCall) -> Value:
     """Tensors joined along a dimension."""
-    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    axis = call.axis(call.integer("axis"), call.type.rank)
     values = call.values(0)
     return values[0] if len(values) == 1 else call.raw(call.emit("concatenation", *values, axis=axis))
 
 
 def stack(call: RelayCall) -> Value:
     """Tensors joined along a new dimension."""
-    axis = call.axis(int(call.attrs["axis"]), call.type.rank)
+    axis = call.axis(call.integer("axis"), call.type.rank)
     return call.raw(call.emit("pack", *call.values(0), axis=axis))
 
 
 def split(call: RelayCall) -> list[Value]:
     """Equal parts by one operator, unequal ones as slices."""
     shape = call.input_shape(0)
-    axis = call.axis(int(call.attrs["axis"]), len(shape))
+    axis = call.axis(call.integer("axis"), len(shape))
     sections = call.attrs["indices_or_sections"]
-    if isinstance(sections, int):
+    if isinstance(sections, int) and not isinstance(sections, bool):
         return list(call.operation("split", call.value(0), axis=axis, parts=sections).results)
-    edges = [0, *(min(max(int(edge), 0), shape[axis]) for edge in sections), shape[axis]]
+    edges = [0, *(min(max(edge, 0), shape[axis]) for edge in integers(call, "indices_or_sections")), shape[axis]]
     made = []
     for start, end in itertools.pairwise(edges):
         begin, size = [0] * len(shape), list(shape)
@@ -133,6 +135,8 @@ def _slices(call: RelayCall, shape: tuple[int, ...]) -> list[tuple[int, int, int
     axes = integers(call, "axes") if call.attrs.get("axes") is not None else tuple(range(len(begins)))
     by_size = call.attrs.get("slice_mode", "end") == "size"
     found = [(0, size, 1) for size in shape]
+    if len(begins) < len(axes) or 0 in strides or (by_size and len(ends) < len(axes)):
+        call.refuse("a slice needs a begin, an end and a step other than 0 for each of its dimensions")
     for i, given in enumerate(axes):
         axis = call.axis(given, len(shape))
         size, begin = shape[axis], begins[i]
@@ -147,27 +151,26 @@ def _slices(call: RelayCall, shape: tuple[int, ...]) -> list[tuple[int, int, int
 
 def pad(call: RelayCall) -> Value:
     """Constant borders keep a stored integer as it is; mirrored ones have an operator of their own."""
-    pairs = tuple((int(before), int(after)) for before, after in call.attrs["pad_width"])
+    widths = pairs(call, "pad_width")
     if call.attrs["pad_mode"] == "reflect":
-        return call.emit("mirror_pad", call.value(0), padding=pairs, mode="reflect")
+        return call.emit("mirror_pad", call.value(0), padding=widths, mode="reflect")
     if call.attrs["pad_mode"] != "constant":
         call.refuse(f"pad_mode {call.attrs['pad_mode']} has no counterpart in NIR")
     data = call.value(0)
-    if not any(before or after for before, after in pairs):
+    if not any(before or after for before, after in widths):
         return data
     if len(call.entries) > 1:
         number = call.known(1, "the padding value").item()
     else:
         number = call.attrs["pad_value"]
     if data.element.is_float and number == 0:
-        return call.emit("pad", data, padding=pairs)
-    return call.emit("pad_v2", data, padding=pairs, value=float(number) if data.element.is_float else int(number))
+        return call.emit("pad", data, padding=widths)
+    return call.emit("pad_v2", data, padding=widths, value=float(number) if data.element.is_float else int(number))
 
 
 def mirror_pad(call: RelayCall) -> Value:
     """A border that mirrors the tensor."""
-    pairs = tuple((int(before), int(after)) for before, after in call.attrs["pad_width"])
-    return call.emit("mirror_pad", call.value(0), padding=pairs, mode=str(call.attrs["mode"]).lower())
+    return call.emit("mirror_pad", call.value(0), padding=pairs(call, "pad_width"), mode=call.word("mode").lower())
 
 
 def take(call: RelayCall) -> Value:
@@ -178,7 +181,7 @@ def take(call: RelayCall) -> Value:
     if call.attrs["axis"] is None:
         data, shape, axis = call.reshaped(data, (math.prod(shape),)), (math.prod(shape),), 0
     else:
-        axis = call.axis(int(call.attrs["axis"]), len(shape))
+        axis = call.axis(call.integer("axis"), len(shape))
     return call.emit("gather", data, _indices(call, shape[axis]), axis=axis)
 
 
@@ -229,8 +232,8 @@ def tile(call: RelayCall) -> Value:
 def repeat(call: RelayCall) -> Value:
     """Each element several times in a row: a new dimension behind the axis, repeated, then joined with it."""
     shape = call.input_shape(0)
-    axis = call.axis(int(call.attrs["axis"]), len(shape))
-    times = int(call.attrs["repeats"])
+    axis = call.axis(call.integer("axis"), len(shape))
+    times = call.integer("repeats")
     value = call.reshaped(call.value(0), (*shape[: axis + 1], 1, *shape[axis + 1 :]))
     multiples = [1] * (len(shape) + 1)
     multiples[axis + 1] = times
@@ -239,7 +242,7 @@ def repeat(call: RelayCall) -> Value:
 
 def reverse(call: RelayCall) -> Value:
     """One dimension in reverse order."""
-    return call.emit("reverse", call.value(0), axis=call.axis(int(call.attrs["axis"]), call.type.rank))
+    return call.emit("reverse", call.value(0), axis=call.axis(call.integer("axis"), call.type.rank))
 
 
 def broadcast_to(call: RelayCall) -> Value:
@@ -252,7 +255,7 @@ def blocks(operator: str, call: RelayCall) -> Value:
     mode = call.attrs.get("mode", "DCR")
     if mode not in ("DCR", ""):
         call.refuse(f"mode {mode} has no counterpart in NIR")
-    return call.emit(operator, call.value(0), block=int(call.attrs["block_size"]), layout=layout_of(call))
+    return call.emit(operator, call.value(0), block=call.integer("block_size"), layout=layout_of(call))
 
 
 def batch_to_space(call: RelayCall) -> Value:
@@ -261,16 +264,19 @@ def batch_to_space(call: RelayCall) -> Value:
     if len(block) != 2 or len(call.input_shape(0)) != 4:
         call.refuse("only blocks of height and width of images have a counterpart in NIR")
     whole = call.emit("batch_to_space_nd", call.value(0), block=block)
-    begin = (0, *(int(before) for before, _ in call.attrs["crops"]), 0)
+    begin = (0, *(before for before, _ in pairs(call, "crops")), 0)
     return whole if whole.shape == call.shape else call.emit("slice", whole, begin=begin, size=call.shape)
 
 
 def space_to_batch(call: RelayCall) -> Value:
     """Blocks of pixels to batches; NIR pads with real 0 alone."""
     block = integers(call, "block_shape")
-    if len(block) != 2 or len(call.input_shape(0)) != 4 or float(call.attrs["pad_value"]) != 0:
+    if len(block) != 2 or len(call.input_shape(0)) != 4 or call.real("pad_value") != 0:
         call.refuse("only blocks of height and width of images, padded with 0, have a counterpart in NIR")
-    (top, bottom), (left, right) = call.attrs["paddings"]
+    padding = pairs(call, "paddings")
+    if len(padding) != 2:
+        call.refuse("only images can be cut in blocks")
+    (top, bottom), (left, right) = padding
     if not call.is_float(0):
         _no_padding_of_integers(call, (top, bottom, left, right))
     return call.emit("space_to_batch_nd", call.value(0), block=block, padding=(top, bottom, left, right))

@@ -15,7 +15,7 @@ _LAYOUTS = {"NHWC": Layout.NHWC, "NCHW": Layout.NCHW}
 
 def layout_of(call: RelayCall, attribute: str = "layout") -> Layout:
     """The layout of images. Refuses packed layouts and those of other ranks."""
-    name = call.attrs[attribute]
+    name = call.word(attribute)
     if name not in _LAYOUTS:
         call.refuse(f"{attribute} {name} has no counterpart in NIR", "NHWC and NCHW have")
     return _LAYOUTS[name]
@@ -34,17 +34,32 @@ def spatial_axes(layout: Layout) -> tuple[int, int]:
 def pair(call: RelayCall, attribute: str) -> tuple[int, int]:
     """An attribute for height and width; one number is for both."""
     value = integers(call, attribute)
-    return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
+    if len(value) not in (1, 2):
+        call.refuse(f"{attribute} = {value} is not for two dimensions")
+    return value[0], value[-1]
 
 
 def integers(call: RelayCall, attribute: str) -> tuple[int, ...]:
     """An attribute that is an integer or several."""
-    value: Any = call.attrs[attribute]
-    if isinstance(value, (int, np.integer)):
-        return (int(value),)
-    if not isinstance(value, (tuple, list)) or not all(isinstance(item, (int, np.integer)) for item in value):
+    value = call.attrs.get(attribute)
+    items = value if isinstance(value, (tuple, list)) else (value,)
+    if not all(isinstance(item, (int, np.integer)) and not isinstance(item, bool) for item in items):
         call.refuse(f"{attribute} = {value!r} is no list of integers")
-    return tuple(int(item) for item in value)
+    return tuple(int(item) for item in items)
+
+
+def pairs(call: RelayCall, attribute: str) -> tuple[tuple[int, int], ...]:
+    """An attribute that is a list of pairs of integers."""
+    value = call.attrs.get(attribute)
+    items = value if isinstance(value, (tuple, list)) else ()
+    for item in items:
+        if (
+            not isinstance(item, (tuple, list))
+            or len(item) != 2
+            or not all(isinstance(i, (int, np.integer)) for i in item)
+        ):
+            call.refuse(f"{attribute} = {value!r} is no list of pairs of integers")
+    return tuple((int(before), int(after)) for before, after in items)
 
 
 def padding_of(call: RelayCall) -> tuple[int, int, int, int]:
@@ -54,6 +69,8 @@ def padding_of(call: RelayCall) -> tuple[int, int, int, int]:
         return (given[0],) * 4
     if len(given) == 2:
         return given[0], given[0], given[1], given[1]
+    if len(given) != 4:
+        call.refuse(f"padding = {given} is not for an image")
     top, left, bottom, right = given
     return top, bottom, left, right
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from relay_cases import FLOAT_MODELS, RELAY, TFLITE_MODELS, drawn_values, outputs
 
 from nir import relay
-from nir.ir import Module
+from nir.ir import Module, first_difference
 from nir.passes import relay_to_nir
 
 pytestmark = pytest.mark.skipif(not RELAY.is_dir(), reason="no recorded data: set NIR_DATA to its folder")
@@ -118,3 +119,23 @@ def test_propagation_fills_what_no_qnn_operator_states() -> None:
         "max_pool_2d"
     ]  # only the reshape behind it is stated
     assert all(after.main.operations[index].results[0].type.quantisation is not None for index in unknown)
+
+
+ANNOTATED = sorted(RELAY.glob("json/*.annotated_*.json.gz"))
+
+
+@pytest.mark.parametrize("path", ANNOTATED, ids=named)
+def test_annotations_do_not_concern_the_numbers(path: Path) -> None:
+    plain = path.with_name(path.name.split(".")[0] + ".json.gz")
+    annotated, expected = (relay_to_nir(relay.load(gzip.decompress(p.read_bytes()).decode())) for p in (path, plain))
+    assert first_difference(annotated, expected) is None
+
+
+@pytest.mark.parametrize("path", sorted(RELAY.glob("json/*.partitioned_*.json.gz")), ids=named)
+def test_partitioned_networks_keep_their_regions(path: Path) -> None:
+    source = relay.load(gzip.decompress(path.read_bytes()).decode())
+    module = relay_to_nir(source)
+    assert set(module.functions) == set(source.functions)
+    for name, function in source.functions.items():
+        compiler = function.attrs.get("Compiler")
+        assert module[name].attributes == ({"target": compiler} if compiler else {})
