@@ -70,8 +70,12 @@ FAMILIES = {
     "matmul": _colours(_SKY),
     "pooling": _colours(_GREEN),
     "resize": _colours(_GREEN),
+    "regions": _colours(_GREEN),
     "reduction": _colours(_YELLOW),
     "search": _colours(_YELLOW),
+    "lookup": _colours(_YELLOW),
+    "detection": _colours(_YELLOW),
+    "postprocessing": _colours(_YELLOW),
     "elementwise": _colours(_ORANGE),
     "unary": _colours(_ORANGE),
     "comparison": _colours(_ORANGE),
@@ -84,12 +88,13 @@ FAMILIES = {
     "joining": _colours(_GREY),
     "padding": _colours(_GREY),
     "slicing": _colours(_GREY),
+    "creation": _colours(_GREY),
     "constant": _colours(_GREY),
 }
 """Colours by operator family: the name of the module in nir.ops that defines the operator."""
 
 OTHER = Colours("#ffffff", "#444444")
-"""Calls and foreign operators, which are of no family, and operators of a family that is not listed."""
+"""Calls, branches, loops and foreign operators, which are of no family, and operators of a family that is not listed."""
 
 TERMINAL = Colours("#ffffff", "#1a1a1a")
 """Inputs and outputs."""

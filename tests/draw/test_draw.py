@@ -220,7 +220,7 @@ def test_wrong_formats_and_huge_graphs_are_refused(tmp_path: Path) -> None:
 
 def test_every_family_of_operators_has_a_colour() -> None:
     families = {module.__name__.rpartition(".")[2] for module in FAMILIES.values()}
-    assert families - set(style.FAMILIES) == {"control"}
+    assert families - set(style.FAMILIES) == {"control", "control_flow"}
 
 
 def luminance(colour: str) -> float:
