@@ -28,7 +28,7 @@ def test_file(path: Path) -> None:
 def parsed(path: Path) -> Module | None:
     """The module in a file test, or None where that is about text that cannot be read."""
     try:
-        return parse(read(path).source, path.name)
+        return parse(read(path).source, path.name, directory=path.parent)
     except ParseError:
         return None
 
@@ -40,7 +40,7 @@ def test_what_can_be_read_comes_back_from_its_printed_form(path: Path) -> None:
     if module is None:
         pytest.skip("the text cannot be read")
     printed = print_module(module)
-    again = parse(printed, path.name)
+    again = parse(printed, path.name, directory=path.parent)
     difference = first_difference(module, again, names=True)
     assert difference is None or "nan" in str(difference), str(difference)
     assert print_module(again) == printed

@@ -15,7 +15,8 @@ from lark.lexer import PatternStr
 
 from nir.errors import ParseError, suggestion
 from nir.source import Source, Span
-from nir.text.lexical import language, terminal
+from nir.text.advice import Mistake, advice
+from nir.text.lexical import language, quote, terminal
 
 _WORDS = {
     "VALUE": "a value such as %x",
@@ -78,7 +79,9 @@ def explain(source: Source, parser: Lark, error: UnexpectedInput) -> ParseError:
     hint = suggestion(found, keywords)
     if hint is None and stack and _kind(stack[-1]) == "WORD":
         hint = f"a value's name begins with %: %{stack[-1]}" if found == "=" else suggestion(str(stack[-1]), ["return"])
-    shown = "'" + (found if len(found) <= 40 else found[:37] + "...") + "'"
+    hint = hint or advice(Mistake(source.text, position, found, where))
+    visible = found if found.isprintable() else quote(found)[1:-1]
+    shown = "'" + (visible if len(visible) <= 40 else visible[:37] + "...") + "'"
     return ParseError(
         f"unexpected {shown} in {where}",
         source.span(position, position + len(found)),

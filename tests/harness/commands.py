@@ -83,7 +83,7 @@ def _json(value: Any, dtype: np.dtype[Any]) -> str:
 
 
 def _module(test: FileTest) -> Module:
-    return parse(test.source, test.path.name)
+    return parse(test.source, test.path.name, directory=test.path.parent)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> Outcome:
