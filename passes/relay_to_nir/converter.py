@@ -159,11 +159,13 @@ class FunctionConverter:
         self.module.problems.add(problem.message, expr, problem.hint)
 
     def _remember(self, expr: relay.Expr, entry: NodeEntry) -> None:
-        """Keeps the entry, and counts the uses of `expr` as uses of its values."""
+        """Keeps the entry, and counts the uses of `expr` as uses of its values (not of those in tuples in tuples:
+        the count only says whether fusing pays).
+        """
         self.memo[expr] = entry
         count, uses = self.uses[expr], self.graph.uses
-        for leaf in entry.leaves():
-            for value in leaf.outputs:
+        for part in (entry,) if entry.fields is None else entry.fields:
+            for value in part.outputs:
                 uses[value] = uses[value] - 1 + count if value in uses else count
 
     def _entry(self, expr: relay.Expr) -> NodeEntry:
