@@ -165,7 +165,10 @@ class LeakyRelu(RealFunction, name="leaky_relu", traits={Trait.ELEMENTWISE}):
     rounding: Rounding = attribute("how a rescaled value is rounded (relay profiles)", default=Rounding.UPWARD)
 
     def function(self, values: Array) -> Array:
-        return np.where(values >= 0, values, np.float32(self.alpha) * values)
+        sloped = values * np.float32(self.alpha)
+        if 0 <= self.alpha <= 1:
+            return np.maximum(values, sloped, out=sloped)
+        return np.where(values >= 0, values, sloped)
 
     def table(self, profile: Profile, stored: Array) -> Array:
         return leaky_relu(profile, stored, self.input.type, self.output.type, self.alpha, self.rounding)

@@ -5,7 +5,6 @@ They define no operator. How real values become integers is in profiles.py.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -59,10 +58,7 @@ def clamp(array: Array, activation: Activation, type: TensorType) -> Array:
     if activation is Activation.NONE:
         return array
     low, high = stored_range(activation, type)
-    np.maximum(array, array.dtype.type(low), out=array)
-    if math.isfinite(ACTIVATION_RANGES[activation][1]):
-        np.minimum(array, array.dtype.type(high), out=array)
-    return array
+    return np.clip(array, array.dtype.type(low), array.dtype.type(high), out=array)
 
 
 def stored_range(activation: Activation, type: TensorType) -> tuple[float, float]:

@@ -103,6 +103,8 @@ def requantise(
     """
     if source.quantisation == target.quantisation or target.quantisation is None:
         return array
+    if array.dtype.itemsize == 1 and array.size > _BYTES.size:
+        return requantise(profile, _BYTES.view(array.dtype), source, target, rounding).take(array.view(np.uint8))
     if isinstance(profile, RelayProfile):
         return profile.rescale(array, parameters(source), target, rounding=rounding)
     if target.element.minimum < 0:

@@ -26,10 +26,10 @@ class Taps(NamedTuple):
         return int(self.low.size)
 
 
-def corners(images: Array, rows: Taps, columns: Taps, axes: tuple[int, int], dtype: type) -> tuple[Array, ...]:
-    """The four neighbours of each pixel of the result: top left, top right, bottom left, bottom right."""
-    top: Array = images.take(rows.low, axes[0]).astype(dtype)
-    bottom: Array = images.take(rows.high, axes[0]).astype(dtype)
+def corners(images: Array, rows: Taps, columns: Taps, axes: tuple[int, int]) -> tuple[Array, ...]:
+    """In float32 the four neighbours of each pixel of the result: top left, top right, bottom left, bottom right."""
+    top: Array = images.take(rows.low, axes[0]).astype(np.float32)
+    bottom: Array = images.take(rows.high, axes[0]).astype(np.float32)
     left, right = columns.low, columns.high
     return top.take(left, axes[1]), top.take(right, axes[1]), bottom.take(left, axes[1]), bottom.take(right, axes[1])
 
@@ -51,7 +51,7 @@ def float_taps(size: int, places: Array) -> Taps:
 
 def interpolate_float(images: Array, rows: Taps, columns: Taps, axes: tuple[int, int]) -> Array:
     """TFLite's kernel for unsigned integers: four weighted pixels in float32, plus one half, cut off."""
-    top_left, top_right, bottom_left, bottom_right = corners(images, rows, columns, axes, np.float32)
+    top_left, top_right, bottom_left, bottom_right = corners(images, rows, columns, axes)
     down, across = spread(rows.weight, axes[0], images.ndim), spread(columns.weight, axes[1], images.ndim)
     one = np.float32(1)
     total = top_left * (one - down) * (one - across)
@@ -78,14 +78,27 @@ def fixed_taps(size: int, resized: int, align_corners: bool, half_pixel_centers:
 
 def interpolate_fixed(images: Array, rows: Taps, columns: Taps, axes: tuple[int, int]) -> Array:
     """TFLite's kernel for signed integers: weights of 10 bits each way, the sum rounded half away from zero."""
-    top_left, top_right, bottom_left, bottom_right = corners(images, rows, columns, axes, np.int64)
-    down, across = spread(rows.weight, axes[0], images.ndim), spread(columns.weight, axes[1], images.ndim)
-    total = top_left * ((1 << 10) - down) * ((1 << 10) - across)
-    total += bottom_left * down * ((1 << 10) - across)
-    total += top_right * ((1 << 10) - down) * across
-    total += bottom_right * down * across
-    magnitude = (np.abs(total) + (1 << 19)) >> 20
-    return np.where(total < 0, -magnitude, magnitude).astype(images.dtype)
+    total = _weighted(_weighted(_widened(images), columns, axes[1], 10), rows, axes[0], 10)
+    # One less where the sum is negative, so that halves go away from zero there too.
+    total += (1 << 19) - (total < 0).astype(total.dtype)
+    total >>= 20
+    return total.astype(images.dtype)
+
+
+def _widened(images: Array) -> Array:
+    """In a type that holds sums with weights of 22 bits in all: 32 bits do for 8-bit pixels."""
+    return images.astype(np.int32 if images.dtype.itemsize == 1 else np.int64)
+
+
+def _weighted(images: Array, taps: Taps, axis: int, bits: int) -> Array:
+    """Both taps along `axis`, with weights that sum to 2^bits."""
+    weight = spread(taps.weight.astype(images.dtype), axis, images.ndim)
+    low, high = images.take(taps.low, axis), images.take(taps.high, axis)
+    high -= low
+    high *= weight
+    low <<= bits
+    low += high
+    return low
 
 
 def eleven_bit_taps(size: int, places: Array) -> Taps:
@@ -98,8 +111,7 @@ def eleven_bit_taps(size: int, places: Array) -> Taps:
 
 def interpolate_eleven_bits(images: Array, rows: Taps, columns: Taps, axes: tuple[int, int]) -> Array:
     """XNNPACK's kernel: along the width, then the height, 11 bits each, the sum rounded half up."""
-    top_left, top_right, bottom_left, bottom_right = corners(images, rows, columns, axes, np.int64)
-    down, across = spread(rows.weight, axes[0], images.ndim), spread(columns.weight, axes[1], images.ndim)
-    top = (top_left << 11) + (top_right - top_left) * across
-    bottom = (bottom_left << 11) + (bottom_right - bottom_left) * across
-    return (((top << 11) + (bottom - top) * down + (1 << 21)) >> 22).astype(images.dtype)
+    total = _weighted(_weighted(_widened(images), columns, axes[1], 11), rows, axes[0], 11)
+    total += 1 << 21
+    total >>= 22
+    return total.astype(images.dtype)

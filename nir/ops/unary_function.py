@@ -34,12 +34,13 @@ class UnaryFunction(ArithmeticOperation):
         raise NotImplementedError(self.name)
 
     def reference(self, profile: Profile, input: Array) -> Array:
+        values = input if input.ndim else input.reshape(1)  # of a scalar numpy makes numbers, which are no arrays
         with np.errstate(all="ignore"):
             if is_quantised(self.input.type):
-                return np.asarray(self.quantised(profile, input))
+                return self.quantised(profile, values).reshape(input.shape)
             if input.dtype.kind == "f":
-                return self.through_float(profile, self.function, input)
-            return np.asarray(self.function(input))
+                return self.through_float(profile, self.function, values).reshape(input.shape)
+            return self.function(values).reshape(input.shape)
 
     def quantised(self, profile: Profile, input: Array) -> Array:
         """The function on stored integers that stand for real values."""
