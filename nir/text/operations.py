@@ -270,9 +270,10 @@ def undefined(reader: Reader, token: Token) -> Diagnostic:
     name = read_name(token, reader.source, token.start_pos or 0)
     span, shown = _span(reader, token), brief(write_name("%", name))
     if name in reader.scope:
-        where = reader.scope[name].producer
-        place = where.location.location() if where is not None and isinstance(where.location, Span) else "further down"
-        return Diagnostic(f"the value {shown} is used before it is defined", span, notes=(f"it is defined at {place}",))
+        producer = reader.scope[name].producer
+        place = producer.location if producer is not None else None
+        notes = (f"it is defined at {place.location()}",) if isinstance(place, Span) else ()
+        return Diagnostic(f"the value {shown} is used before it is defined", span, notes=notes)
     recent = list(reader.scope)[-1000:]
     hint = suggestion(name, recent)
     return Diagnostic(f"there is no value {shown}", span, hint=hint.replace("'", "'%", 1) if hint else None)
