@@ -113,6 +113,21 @@ def test_a_function_called_twice_is_converted_once() -> None:
     assert found[0] == 2**20
 
 
+QUANTISED = """
+    def @q(%y: Tensor[(4), float32], %s: float32, %z: int32, Compiler="nir") -> Tensor[(4), int8] {
+        qnn.quantize(%y, %s, annotation.compiler_begin(%z, compiler="nir"), out_dtype="int8") }"""
+
+
+def test_scales_are_found_through_calls_and_marks() -> None:
+    text = "def @main(%x: Tensor[(4), float32]) { let %s = 0.5f; (@q(%x, %s, 3), @q(negative(%x), %s, 3)) }" + QUANTISED
+    assert "not a constant" in str(refused(text))  # two constants of one value are two
+    text = (
+        "def @main(%x: Tensor[(4), float32]) { let %s = 0.5f; let %z = 3; (@q(%x, %s, %z), @q(%x, %s, %z)) }"
+        + QUANTISED
+    )
+    np.testing.assert_array_equal(run(text, ONE), [ONE * 2 + 3] * 2)
+
+
 # --- the Relax module ---
 
 
