@@ -42,10 +42,11 @@ def convolve(weights: Weights, matrix: Array, dtype: Any) -> Product:
         """Takes `cells` (windows, or rows of a matrix) and fills `result`, some of the first dimension at a time."""
         rows_each = math.prod(result.shape[1:-1])
         step = _block_length(rows_each * max(groups * inner, groups * outputs) * product.sum_dtype.itemsize)
-        raw = np.empty((min(step, length) * rows_each, groups * outputs), product.sum_dtype)
+        in_place = weights.limit is None and result.dtype == product.sum_dtype
+        raw = np.empty((0 if in_place else min(step, length) * rows_each, groups * outputs), product.sum_dtype)
         for start in range(0, length, step):
             block = result[start : start + step].reshape(-1, groups * outputs)
-            sums = raw[: block.shape[0]]
+            sums = block if in_place else raw[: block.shape[0]]
             _multiply(cells[start : start + step], sums)
             weights.finish(sums, block)
 

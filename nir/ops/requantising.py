@@ -29,7 +29,9 @@ from nir.ops.profiles import (
 Array = np.ndarray[Any, Any]
 
 Finish = Callable[[Array, Array], None]
-"""(raw sums [rows, channels], may be overwritten; result block to fill, of the same shape) -> None."""
+"""(raw sums [rows, channels], may be overwritten; result block to fill, of the same shape) -> None.
+
+Float sums may be the result block itself."""
 
 
 def finish_float(bias: Array | None, activation: Activation) -> Finish:
@@ -41,8 +43,9 @@ def finish_float(bias: Array | None, activation: Activation) -> Finish:
             np.add(raw, bias, out=raw)
         if activation is not Activation.NONE:
             np.clip(raw, low, high, out=raw)
-        with np.errstate(over="ignore"):
-            np.copyto(block, raw, casting="unsafe")
+        if raw is not block:
+            with np.errstate(over="ignore"):
+                np.copyto(block, raw, casting="unsafe")
 
     return finish
 
@@ -218,7 +221,8 @@ def _exact_float64(
 
 def _affine_finish(slope: Array, constant: Array, store: _ByteStore) -> Finish:
     def finish(raw: Array, block: Array) -> None:
-        values = np.multiply(raw, slope)
+        values = raw.astype(np.float64)  # first, for numpy is slow at converting while it multiplies
+        np.multiply(values, slope, out=values)
         np.add(values, constant, out=values)
         store(values, block)
 
@@ -227,7 +231,8 @@ def _affine_finish(slope: Array, constant: Array, store: _ByteStore) -> Finish:
 
 def _signed_finish(slope: Array, start: Array, swing: Array, rule: _Rule, point: int, store: _ByteStore) -> Finish:
     def finish(raw: Array, block: Array) -> None:
-        values = np.multiply(raw, slope)
+        values = raw.astype(np.float64)  # first, for numpy is slow at converting while it multiplies
+        np.multiply(values, slope, out=values)
         np.add(values, start, out=values)
         np.add(values, np.copysign(swing, values), out=values)
         if rule.truncates:
