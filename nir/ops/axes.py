@@ -23,9 +23,10 @@ def normal_axes(axes: Sequence[int], rank: int, at: str = "axes") -> tuple[int, 
 
 def without_axes(shape: Shape, axes: Sequence[int], keep: bool = False) -> Shape:
     """`shape` without `axes` (or with 1 in their place). NNAPI's rule: what loses all its dimensions has shape [1]."""
+    dropped = frozenset(axes)
     if keep:
-        return tuple(1 if d in axes else size for d, size in enumerate(shape))
-    left = tuple(size for d, size in enumerate(shape) if d not in axes)
+        return tuple(1 if d in dropped else size for d, size in enumerate(shape))
+    left = tuple(size for d, size in enumerate(shape) if d not in dropped)
     return left if left or not shape else (1,)
 
 
