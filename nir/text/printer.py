@@ -31,6 +31,9 @@ from nir.text.types import write_type
 LINE_WIDTH = 120
 """Columns of a line, beyond which types go on a line of their own."""
 
+_NOT_KEYWORDS = frozenset({"true", "false", "inf", "nan"})
+"""Words that are read as something else."""
+
 _INDENT, _CONTINUATION = "  ", "      "
 
 
@@ -199,7 +202,7 @@ def write_value(value: Any, *, single: bool) -> str:
     if isinstance(value, Symbol):
         return write_name("@", value)
     if isinstance(value, Keyword):
-        if not is_word(value):
+        if not is_word(value) or value in _NOT_KEYWORDS:
             raise NirError(f"{str(value)!r} is no bare word", expected="letters, digits, '_' and '.'")
         return str(value)
     if isinstance(value, str):
