@@ -12,7 +12,7 @@ from harness.runner import find
 
 import nir
 from nir.interp import random_inputs
-from nir.ir import ElementType, Module, Operation, Trait, callees
+from nir.ir import Module, Operation, QuantisationRule, Trait, callees
 from nir.ops import FAMILIES, OPERATORS
 from nir.ops.profiles import PROFILES
 from nir.text import parse, print_module
@@ -96,10 +96,11 @@ def labels_with_file_tests() -> frozenset[tuple[str, str]]:
 
 
 def can_be_quantised(operator: type[Operation]) -> bool:
-    """False where no operand or result can be an integer: rules about quantisation cannot be broken then."""
-    elements: set[ElementType] = set()
-    for field in (*operator.operand_fields, *operator.result_fields):
-        elements |= field.elements or set()
+    """False where no operand and no result can be a quantised integer: rules about quantisation cannot be broken."""
+    elements = {element for field in operator.operand_fields for element in field.elements}
+    for field in operator.result_fields:
+        if field.quantisation is not QuantisationRule.NONE:
+            elements |= field.elements or set()
     return any(element.is_integer for element in elements)
 
 

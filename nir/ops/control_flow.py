@@ -75,7 +75,7 @@ class While(ControlFlow, name="while", traits={Trait.CALLS}, nnapi=97):
         }
 
         func @next(%count: tensor<1xi32>, %end: tensor<1xi32>) -> tensor<1xi32> {
-          %one = const dense<[1]> : tensor<1xi32>
+          %one = const dense<1> : tensor<1xi32>
           %0 = add(%count, %one) : tensor<1xi32>
           return %0
         }

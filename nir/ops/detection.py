@@ -66,8 +66,8 @@ class AxisAlignedBboxTransform(DetectionOperation, name="axis_aligned_bbox_trans
 
         func @example(%deltas: tensor<2x8xf32>) -> tensor<2x8xf32> {
           %boxes = const dense<[[1.0, 2.0, 9.0, 12.0], [4.0, 4.0, 8.0, 8.0]]> : tensor<2x4xf32>
-          %batch = const dense<[0, 0]> : tensor<2xi32>
-          %images = const dense<[[32.0, 32.0]]> : tensor<1x2xf32>
+          %batch = const dense<0> : tensor<2xi32>
+          %images = const dense<32.0> : tensor<1x2xf32>
           %0 = axis_aligned_bbox_transform(%boxes, %deltas, %batch, %images) : tensor<2x8xf32>
           return %0
         }
@@ -120,7 +120,7 @@ class BoxWithNmsLimit(DetectionOperation, name="box_with_nms_limit", nnapi=44):
             -> (tensor<?xf32>, tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>) {
           %boxes = const dense<[[0.0, 0.0, 9.0, 9.0, 1.0, 1.0, 9.0, 9.0], [0.0, 0.0, 4.0, 4.0, 5.0, 5.0, 8.0, 8.0]]>
               : tensor<2x8xf32>
-          %batch = const dense<[0, 0]> : tensor<2xi32>
+          %batch = const dense<0> : tensor<2xi32>
           %0, %1, %2, %3 = box_with_nms_limit(%scores, %boxes, %batch)
               {score_threshold = 0.3, overlap_threshold = 0.4, damped_threshold = 0.3}
               : (tensor<?xf32>, tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>)
@@ -203,7 +203,7 @@ class GenerateProposals(DetectionOperation, name="generate_proposals", nnapi=52)
         func @example(%scores: tensor<1x2x2x1xf32>, %deltas: tensor<1x2x2x4xf32>)
             -> (tensor<?xf32>, tensor<?x4xf32>, tensor<?xi32>) {
           %anchors = const dense<[[0.0, 0.0, 8.0, 8.0]]> : tensor<1x4xf32>
-          %images = const dense<[[32.0, 32.0]]> : tensor<1x2xf32>
+          %images = const dense<32.0> : tensor<1x2xf32>
           %0, %1, %2 = generate_proposals(%scores, %deltas, %anchors, %images)
               {strides = [4.0, 4.0], overlap_threshold = 0.5} : (tensor<?xf32>, tensor<?x4xf32>, tensor<?xi32>)
           return %0, %1, %2

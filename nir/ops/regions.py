@@ -72,7 +72,7 @@ class RoiAlign(RegionOperation, name="roi_align", nnapi=81):
 
         func @example(%x: tensor<1x8x8x2xf32>) -> tensor<2x2x2x2xf32> {
           %regions = const dense<[[2.0, 2.0, 4.0, 4.0], [0.0, 0.0, 8.0, 8.0]]> : tensor<2x4xf32>
-          %batch = const dense<[0, 0]> : tensor<2xi32>
+          %batch = const dense<0> : tensor<2xi32>
           %0 = roi_align(%x, %regions, %batch) {size = [2, 2], ratios = [2.0, 2.0], samples = [4, 4]}
               : tensor<2x2x2x2xf32>
           return %0
@@ -127,7 +127,7 @@ class RoiPooling(RegionOperation, name="roi_pooling", nnapi=82):
 
         func @example(%x: tensor<1x8x8x2xf32>) -> tensor<2x2x2x2xf32> {
           %regions = const dense<[[2.0, 2.0, 4.0, 4.0], [0.0, 0.0, 8.0, 8.0]]> : tensor<2x4xf32>
-          %batch = const dense<[0, 0]> : tensor<2xi32>
+          %batch = const dense<0> : tensor<2xi32>
           %0 = roi_pooling(%x, %regions, %batch) {size = [2, 2], ratios = [2.0, 2.0]} : tensor<2x2x2x2xf32>
           return %0
         }
