@@ -8,7 +8,18 @@ from typing import Any
 
 from nir.draw import style
 from nir.draw.dot import Html, text
-from nir.ir import ConstantData, Keyword, Operation, Origin, Quantisation, Symbol, TensorType, Trait, Value
+from nir.ir import (
+    ConstantData,
+    Keyword,
+    Operation,
+    Origin,
+    Quantisation,
+    Symbol,
+    TensorType,
+    Trait,
+    Value,
+    float32_text,
+)
 
 _LONGEST = 44
 """Characters of a name or list that a label shows at most; the tooltip has all of it."""
@@ -74,7 +85,7 @@ def constant(value: Value) -> str:
     """A constant operand: its value where it is a single number, else its shape."""
     data = value.producer.attributes.get("value") if value.producer is not None else None
     if isinstance(data, ConstantData) and data.array.size == 1:
-        return f"= {data.array.reshape(-1)[0]}"
+        return f"= {data.array.reshape(-1)[0]!s}"
     return shape(value.type)
 
 
@@ -104,6 +115,8 @@ def _value_text(value: Any) -> str:
         return f"[{', '.join(map(_value_text, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return float32_text(value)
     return repr(value) if isinstance(value, str) and not isinstance(value, (Keyword, Symbol)) else str(value)
 
 

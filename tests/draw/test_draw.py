@@ -93,13 +93,13 @@ def test_a_long_chain_is_folded_and_a_short_one_is_not() -> None:
 def test_constants_are_folded_into_the_label() -> None:
     builder = Builder("main")
     weights = builder.const(np.zeros((4, 3, 3, 2), np.int8), scale=0.5)
-    seven = builder.const(np.int32(7))
-    builder.returns(step(builder, builder.parameter("x", TYPE), weights, seven))
+    tenth = builder.const(np.float32(0.1))
+    builder.returns(step(builder, builder.parameter("x", TYPE), weights, tenth))
     nodes, edges = nodes_and_edges(picture(builder.module))
     assert (len(nodes), len(edges)) == (3, 2)
     label = next(node["label"] for name, node in nodes.items() if name.startswith("op"))
     assert "4x3x3x2 i8" in label
-    assert "= 7" in label
+    assert "= 0.1<" in label
 
 
 def test_a_returned_constant_is_a_node() -> None:
