@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from nir.errors import RunError, suggestion
 from nir.ir import Function, Module, Operation, Origin, Trait, Value, callees
+from nir.ops.memory import physical_memory
 from nir.source import Span
 
 Array = np.ndarray[Any, Any]
@@ -170,11 +170,3 @@ def check_memory(plan: Plan) -> None:
             if value.producer is not None:
                 raise operation_error(value.producer, message)
             raise RunError(message, plan.function.location)
-
-
-def physical_memory() -> int:
-    """Bytes of memory, or 2^40 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 2**40

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nir.ops.accumulating import BLOCK_BYTES, ExactMatrix, Weights
+from nir.ops.memory import check_allocation
 from nir.ops.windows import WindowAxis, pad_image, windows
 
 Array = np.ndarray[Any, Any]
@@ -152,15 +153,14 @@ def convolve_transposed(
         spread = np.empty((batch * rows * columns, height * width * outputs), product.sum_dtype)
         product.multiply(weights.cells(image).reshape(-1, inner), spread)
         spread = spread.reshape(batch, rows, columns, height, width, outputs)
-        full = np.zeros(
-            (
-                batch,
-                max((rows - 1) * strides[0] + height, origin[0] + sizes[0]),
-                max((columns - 1) * strides[1] + width, origin[1] + sizes[1]),
-                outputs,
-            ),
-            product.sum_dtype,
+        shape = (
+            batch,
+            max((rows - 1) * strides[0] + height, origin[0] + sizes[0]),
+            max((columns - 1) * strides[1] + width, origin[1] + sizes[1]),
+            outputs,
         )
+        check_allocation(shape, product.sum_dtype)
+        full = np.zeros(shape, product.sum_dtype)
         for i in range(height):
             for j in range(width):
                 target = full[:, i : i + (rows - 1) * strides[0] + 1 : strides[0]]

@@ -13,6 +13,7 @@ import numpy as np
 from nir.ir import InferenceError, Shape
 from nir.ir.types import Dimension
 from nir.ops.common import Layout, Padding, PaddingScheme
+from nir.ops.memory import check_allocation
 
 Array = np.ndarray[Any, Any]
 
@@ -147,7 +148,10 @@ def from_nhwc(image: Array, layout: Layout) -> Array:
 
 
 def pad_image(image: Array, axes: tuple[WindowAxis, WindowAxis], value: Any, dtype: Any = None) -> Array:
-    """The NHWC image with `value` around it, as `dtype`; the image itself where nothing is added or converted."""
+    """The NHWC image with `value` around it, as `dtype`; the image itself where nothing is added or converted.
+
+    Raises `MemoryError` where it cannot fit into memory.
+    """
     dtype = image.dtype if dtype is None else np.dtype(dtype)
     vertical, horizontal = axes
     if not (vertical.before or vertical.after or horizontal.before or horizontal.after):
@@ -159,6 +163,7 @@ def pad_image(image: Array, axes: tuple[WindowAxis, WindowAxis], value: Any, dty
         width + horizontal.before + horizontal.after,
         channels,
     )
+    check_allocation(shape, dtype)
     padded = np.full(shape, value, dtype)
     padded[:, vertical.before : vertical.before + height, horizontal.before : horizontal.before + width] = image
     return padded

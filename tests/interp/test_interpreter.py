@@ -276,6 +276,19 @@ def test_absurd_sizes_are_refused_before_they_are_tried():
         run(b.module, [[[1.0]]])
 
 
+def test_absurd_padding_is_refused_where_the_result_is_small():
+    b = Builder()
+    x, w = b.parameter("x", tensor((1, 2, 2, 1))), b.parameter("w", tensor((1, 1, 1, 1)))
+    b.returns(b.conv_2d(x, w, padding=(2**40, 0, 0, 0), strides=(2**40, 1)))
+    with pytest.raises(RunError, match="there is not enough memory"):
+        run(b.module, random_inputs(b.function))
+    b = Builder()
+    x, w = b.parameter("x", tensor((1, 2, 2, 1))), b.parameter("w", tensor((1, 1, 1, 1)))
+    b.returns(b.transpose_conv_2d(x, w, padding=(0, 2**40, 0, 0), strides=(2**40, 1)))
+    with pytest.raises(RunError, match="there is not enough memory"):
+        run(b.module, random_inputs(b.function))
+
+
 # --- memory and ownership ---
 
 
