@@ -68,6 +68,9 @@ def _colours(colour: str) -> Colours:
 FAMILIES = {
     "convolution": _colours(_BLUE),
     "matmul": _colours(_SKY),
+    "recurrent": _colours(_SKY),
+    "lstm": _colours(_SKY),
+    "bidirectional_lstm": _colours(_SKY),
     "pooling": _colours(_GREEN),
     "resize": _colours(_GREEN),
     "regions": _colours(_GREEN),
