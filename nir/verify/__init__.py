@@ -132,7 +132,7 @@ class _Verifier:
         structure = [] if constraints is not None else operation_findings(op)
         if calls and not structure:
             recursive = self.recursive.get(op)
-            structure = [recursive] if recursive is not None else list(call_findings(op, self.module))
+            structure = [recursive] if recursive is not None else list(dict.fromkeys(call_findings(op, self.module)))
         if structure:
             return structure, []
         # Malformed operands were reported where they are defined, and no rule makes sense on them.

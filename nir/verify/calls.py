@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from nir.errors import suggestion
 from nir.ir import ElementType, Function, Module, Operation, Symbol, TensorType, Trait, Value, callees
 from nir.ops.control_flow import If, While
-from nir.verify.findings import Finding, Part, count, function_name, is_subject, list_text, type_text, value_name
+from nir.verify.findings import Finding, count, function_name, list_text, part_of_field, type_text, value_name
 from nir.verify.structure import fits
 
 
@@ -22,8 +22,7 @@ def call_findings(op: Operation, module: Module) -> Iterator[Finding]:
         if not isinstance(name, Symbol):
             continue
         callee = module.functions.get(name)
-        subject = is_subject(op, attribute)
-        at: Part = "subject" if subject else ("attribute_value", attribute)
+        at = part_of_field(op, attribute)
         if callee is None:
             hint = suggestion(function_name(name), map(function_name, module.functions))
             yield Finding(f"{op.name}: there is no function {function_name(name)}", at=at, hint=hint)
@@ -155,7 +154,7 @@ def recursive_calls(module: Module) -> dict[Operation, Finding]:
                 on_path.discard(path.pop())
                 pending.pop()
             elif callee in on_path:
-                closing[op] = _circle(op, [*path[path.index(callee) :], callee])
+                closing[op] = _circle(op, callee, [*path[path.index(callee) :], callee])
             elif callee not in done:
                 path.append(callee)
                 on_path.add(callee)
@@ -163,8 +162,13 @@ def recursive_calls(module: Module) -> dict[Operation, Finding]:
     return closing
 
 
-def _circle(op: Operation, path: list[str]) -> Finding:
+def _circle(op: Operation, callee: str, path: list[str]) -> Finding:
+    attribute = next(name for name, value in op.attributes.items() if value == callee)
     if len(path) > 8:
         path = [*path[:4], f"... {len(path) - 7} more", *path[-3:]]
     circle = " calls ".join(name if name.startswith("...") else function_name(name) for name in path)
-    return Finding(f"{op.name}: a function cannot call itself, not even through others", at="subject", found=circle)
+    return Finding(
+        f"{op.name}: a function cannot call itself, not even through others",
+        at=part_of_field(op, attribute),
+        found=circle,
+    )
