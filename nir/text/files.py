@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nir.errors import NirError, ParseError
-from nir.ir import ConstantData, Module, Quantisation, Trait, walk
+from nir.ir import ConstantData, Module, Quantisation, TensorType, Trait, walk
 from nir.ir.values import same_bits
 from nir.text.elements import is_splat
 from nir.text.parser import as_source, parse_source
@@ -18,7 +18,7 @@ from nir.text.printer import WeightNames, write_module
 from nir.text.weights import write_weights
 
 LARGEST_INLINE = 32
-"""Elements of a constant at most that stand in the text; larger ones go into the weights file."""
+"""Elements of a constant, and scales of a type, at most that stand in the text; others go into the weights file."""
 
 _RESERVED = "__metadata__"
 """The one name that no tensor in a safetensors file can have."""
@@ -40,8 +40,8 @@ def load(path: str | os.PathLike[str]) -> Module:
 def save(module: Module, path: str | os.PathLike[str]) -> None:
     """Writes `module` to the file `path`, and its weights beside it to a safetensors file of the same stem.
 
-    Weights are the constants and scales that have a name, and constants of more than 32 elements, not all equal,
-    which get one. Weights are written first, each file to a temporary one that then takes its place. Saving over
+    Weights are the constants and scales that have a name, and those of more than 32 elements (of constants: not all
+    equal), which get one. Weights are written first, each file to a temporary one that then takes its place. Saving over
     the files that the module was loaded from is allowed. Raises `NirError` where a file cannot be written.
     """
     names = _CollectedNames(module)
@@ -77,7 +77,8 @@ class _CollectedNames(WeightNames):
         self.tensors: dict[str, np.ndarray] = {}
         self.renamed: list[str] = []
         self._constants: dict[int, str] = {}
-        self._scales: dict[int, str | None] = {}
+        self._scales: dict[int, str] = {}
+        self._long_scales: dict[tuple[float, ...], str] = {}
         unnamed: list[tuple[ConstantData, str]] = []
         for op in walk(module):
             if Trait.CONSTANT in op.traits:
@@ -86,19 +87,25 @@ class _CollectedNames(WeightNames):
                         self._constants[id(value)] = self._add(value.name, value.array)
                     elif isinstance(value, ConstantData) and unnamed_too and _is_large(value.array):
                         unnamed.append((value, op.results[0].name or "constant"))
-        self._add_scales(module)
+        for function in module:
+            for value in function.values():
+                self._add_scales(value.type, value.name or function.name, unnamed_too=unnamed_too)
+            for type in function.result_types:
+                self._add_scales(type, function.name, unnamed_too=unnamed_too)
         for data, name in unnamed:
             if id(data) not in self._constants:
                 self._constants[id(data)] = self._add(name, data.array)
 
-    def _add_scales(self, module: Module) -> None:
-        for function in module:
-            for type in [*(value.type for value in function.values()), *function.result_types]:
-                quantisation = type.quantisation
-                if quantisation is None or quantisation.scales_name is None or id(quantisation) in self._scales:
-                    continue
-                array = np.asarray(quantisation.scales, np.float32)
-                self._scales[id(quantisation)] = self._add(quantisation.scales_name, array)
+    def _add_scales(self, type: TensorType, name: str, *, unnamed_too: bool) -> None:
+        """Scales with a name, and long ones without, which are named after the first value that has them."""
+        quantisation = type.quantisation
+        if quantisation is None or id(quantisation) in self._scales:
+            return
+        scales, wanted = quantisation.scales, quantisation.scales_name
+        if wanted is None and unnamed_too and len(scales) > LARGEST_INLINE:
+            wanted = self._long_scales.setdefault(scales, f"{name}.scales")
+        if wanted is not None:
+            self._scales[id(quantisation)] = self._add(wanted, np.asarray(scales, np.float32))
 
     def _add(self, wanted: str, array: np.ndarray) -> str:
         """Puts `array` under the name `wanted`, numbered where another array has that name."""

@@ -63,6 +63,19 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert module["main"].operations[0].attributes["value"].name is None, "saving changes nothing in the module"
 
 
+def test_long_scales_get_a_name(tmp_path: Path) -> None:
+    b = Builder("main")
+    scales = [0.5 + i / 64 for i in range(33)]
+    weights = b.const(np.zeros((33, 2), np.int8), name="w", quantisation=Quantisation.per_channel(scales, 0))
+    again = b.parameter("p", tensor((33, 2), "i8", scales=scales, axis=0))
+    short = b.parameter("s", tensor((32, 2), "i8", scales=scales[1:], axis=0))
+    b.returns(weights, again, short)
+    save(b.module, tmp_path / "m.nir")
+    assert set(load_file(tmp_path / "m.safetensors")) == {"p.scales"}
+    assert "%w = const dense<0> : tensor<33x2xi8, axis=0, scales=@p.scales>" in (tmp_path / "m.nir").read_text("utf-8")
+    assert same(load(tmp_path / "m.nir"), b.module, names=True)
+
+
 def test_saving_over_the_mapped_files(tmp_path: Path) -> None:
     path = tmp_path / "model.nir"
     save(model(), path)
