@@ -19,6 +19,7 @@ from nir.relay.schema import complete, operators
 
 HEADER = '#[version = "0.0.5"]\n'
 ONE = np.arange(4, dtype=np.float32)
+MATRIX = np.arange(12, dtype=np.float32).reshape(3, 4)
 
 
 def run(text: str, *inputs: Any) -> list[np.ndarray]:
@@ -126,6 +127,29 @@ def test_scales_are_found_through_calls_and_marks() -> None:
         + QUANTISED
     )
     np.testing.assert_array_equal(run(text, ONE), [ONE * 2 + 3] * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "attributes", "expected"),
+    [
+        ("dyn.tile", [[2, 1]], {}, np.tile(MATRIX, (2, 1))),
+        ("dyn.strided_slice", [[0, 3], [3, 0], [1, -2]], {}, MATRIX[:, 3:0:-2]),
+        ("dyn.nn.pad", [[[1, 0], [0, 2]], -1.0], {}, np.pad(MATRIX, ((1, 0), (0, 2)), constant_values=-1)),
+        ("dyn.topk", [2], {"axis": 1, "ret_type": "values"}, MATRIX[:, :1:-1]),
+        ("dyn.reshape", [[4, 3]], {"newshape": None}, MATRIX.reshape(4, 3)),
+        ("strided_slice", [], {"begin": (1, 1), "end": (2, -1), "slice_mode": "size"}, MATRIX[1:3, 1:]),
+    ],
+)
+def test_dynamic_operators_with_constant_arguments(
+    name: str, arguments: list[Any], attributes: dict[str, Any], expected: np.ndarray
+) -> None:
+    x = Var("x", TensorType(MATRIX.shape, "float32"))
+    x.checked_type = x.type_annotation
+    constants = [Constant(np.asarray(value)) for value in arguments]
+    call = Call(Op(name), (x, *constants), {**operators()[name].attributes.defaults, **attributes})
+    call.checked_type = TensorType(expected.shape, "float32")
+    (found,) = nir.tvm.run(relay_to_relax(Module({"main": Function([x], call)})), {"x": MATRIX})
+    np.testing.assert_array_equal(found, expected)
 
 
 # --- the Relax module ---

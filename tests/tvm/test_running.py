@@ -100,6 +100,23 @@ def test_log_lines_of_tvm_are_held_back_and_others_are_not(capfd: pytest.Capture
     assert capfd.readouterr().err == "kept\n"
 
 
+def test_nothing_is_held_back_where_there_is_no_terminal(tmp_path: Path) -> None:
+    code = "import os\nfrom nir.tvm.noise import without_log_lines\nos.close(2)\nwith without_log_lines():\n    print('ran')"
+    assert run_python(code, tmp_path).stdout == "ran\n"
+
+
+def test_tuples_are_checked_field_by_field() -> None:
+    builder = relax.BlockBuilder()
+    pair = relax.Var("pair", relax.TupleType([relax.TensorType((4,), "float32"), relax.TensorType((), "int32")]))
+    with builder.function("main", [pair]):
+        builder.emit_func_output(builder.emit(relax.TupleGetItem(pair, 0)))
+    compiled = nir.tvm.compile(builder.get())
+    np.testing.assert_array_equal(compiled.run({"pair": (ONE, np.int32(1))}), [ONE])
+    for wrong, name in ((ONE, "pair"), ((ONE,), "pair"), ((ONE, ONE), r"pair\.1")):
+        with pytest.raises(RunError, match=f"the input for '{name}' does not fit"):
+            compiled.run({"pair": wrong})
+
+
 # --- without TVM, or with another one ---
 
 

@@ -133,6 +133,11 @@ INDEXING: dict[str, Case] = {
         'take(%x, %i, axis=0, mode="wrap")',
         lambda x, i: x.take(i, 0, mode="wrap"),
     ),
+    "take fast": (
+        M + ", %i: Tensor[(5), int32]",
+        'take(%x, add(abs(%i), -1), axis=0, mode="fast")',
+        lambda x, i: x.take(np.abs(i) - 1, 0, mode="clip"),
+    ),
     "take clips": (
         M + ", %i: Tensor[(5), int32]",
         "take(%x, multiply(%i, 100), axis=1)",
