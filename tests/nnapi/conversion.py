@@ -67,6 +67,7 @@ class _Conversion:
                 lambda i: self._known(indices[i]),
                 function_name=function_name,
             ),
+            len(outputs),
         )
         declared = [tensor_type(self.record.operand(index)) for index in outputs]
         operator = OPERATORS_BY_NAME[built.name]

@@ -31,6 +31,14 @@ def _layer_norm(prefix: str = "") -> str:
 
 _LSTM_SCALARS = "activation:cell_activation cell_clip:float projection_clip:float"
 
+RESULTS_WITHOUT_STATES = {
+    "UNIDIRECTIONAL_SEQUENCE_RNN": 1,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 1,
+    "BIDIRECTIONAL_SEQUENCE_RNN": 2,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": 2,
+}
+"""Operators that may give their states too, and how many results they have otherwise (one less where merged)."""
+
 FAMILIES: dict[str, str] = {
     "EMBEDDING_LOOKUP": "embedding_lookup lookups:tensor values:tensor",
     "HASHTABLE_LOOKUP": "hashtable_lookup lookups:tensor keys:tensor values:tensor",
@@ -71,7 +79,7 @@ FAMILIES: dict[str, str] = {
     )
     + " cell_state:tensor hidden_state:tensor",
     "QUANTIZED_LSTM": f"quantized_lstm input:tensor {_cell()} hidden_state:tensor cell_state:tensor {_layer_norm()} "
-    "cell_clip:float projection_clip:float input_scale:float forget_scale:float cell_scale:float output_scale:float "
-    "hidden_zero_point:int hidden_scale:float",
+    "cell_clip:float projection_clip:float input_gate_scale:float forget_gate_scale:float cell_gate_scale:float "
+    "output_gate_scale:float hidden_zero_point:int hidden_scale:float",
 }
 """NIR operator and fields, by NNAPI's name."""

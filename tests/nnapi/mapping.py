@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from nir.ir import Value
-from nnapi.families import FAMILIES
+from nnapi.families import FAMILIES, RESULTS_WITHOUT_STATES
 
 ACTIVATIONS = {0: "none", 1: "relu", 2: "relu1", 3: "relu6"}
 CELL_ACTIVATIONS = {0: "none", 1: "relu", 3: "relu6", 4: "tanh", 6: "sigmoid"}
@@ -171,10 +171,14 @@ REGULAR: dict[str, str] = {
 }
 
 
-def build(operator: str, operands: Operands) -> Built:
-    """What an NNAPI operation is in NIR. Raises `Unsupported`."""
+def build(operator: str, operands: Operands, results: int = 1) -> Built:
+    """What an NNAPI operation with so many results is in NIR. Raises `Unsupported`."""
     if operator in REGULAR:
-        return _regular(REGULAR[operator], operands)
+        built = _regular(REGULAR[operator], operands)
+        if operator in RESULTS_WITHOUT_STATES:
+            fewest = RESULTS_WITHOUT_STATES[operator] - built.attributes.get("merge_outputs", False)
+            built.attributes["return_states"] = results > fewest
+        return built
     if operator in IRREGULAR:
         return IRREGULAR[operator](operands)
     raise Unsupported(f"no operator {operator}")
