@@ -147,9 +147,10 @@ class AccumulatingOperation(Operation):
         input, filter = self.input.type.quantisation, self.filter.type.quantisation
         if stated is None or input is None or filter is None:
             return True
-        if stated.axis not in (None, axis) or len(stated.scales) not in (1, len(filter.scales)):
-            return len(filter.scales) == 1 and stated.axis == axis and self._near(stated, input, filter)
-        return self._near(stated, input, filter)
+        fits = stated.axis in (None, axis) and (
+            len(filter.scales) == 1 or len(stated.scales) in (1, len(filter.scales))
+        )
+        return fits and self._near(stated, input, filter)
 
     def _near(self, stated: Quantisation, input: Quantisation, filter: Quantisation) -> bool:
         product = input.scale * np.asarray(filter.scales, np.float64)

@@ -188,23 +188,3 @@ def windows(padded: Array, axes: tuple[WindowAxis, WindowAxis], outputs: tuple[i
         ),
         writeable=False,
     )
-
-
-def taps(padded: Array, axes: tuple[WindowAxis, WindowAxis], outputs: tuple[int, int]) -> list[list[Array]]:
-    """For each row and column of the window the cells under it, [batch, out height, out width, channels]: views."""
-    vertical, horizontal = axes
-    return [
-        [
-            padded[
-                :,
-                row * vertical.dilation : row * vertical.dilation
-                + (outputs[0] - 1) * vertical.stride
-                + 1 : vertical.stride,
-                column * horizontal.dilation : column * horizontal.dilation
-                + (outputs[1] - 1) * horizontal.stride
-                + 1 : horizontal.stride,
-            ]
-            for column in range(horizontal.size)
-        ]
-        for row in range(vertical.size)
-    ]

@@ -263,6 +263,8 @@ WEIGHTS = tensor((2, 1, 1, 4), "i8", scale=0.25)
         ((IMAGE, WEIGHTS), {"element": "i32", "scale": 0.125, "zero_point": 2}, ["Q3"]),
         ((IMAGE, WEIGHTS), {"element": "i32", "scale": 0.2}, ["Q4"]),
         ((IMAGE, WEIGHTS), {"element": "i32", "scale": 0.125}, []),
+        ((IMAGE, WEIGHTS, tensor(2, "i32", scales=[0.125, 0.125], axis=0)), {"element": "i8", "scale": 1.0}, []),
+        ((IMAGE, WEIGHTS, tensor(2, "i32", scales=[0.125, 0.2], axis=0)), {"element": "i8", "scale": 1.0}, ["Q5"]),
     ],
 )
 def test_constraints(operands, fields, labels: list[str]):
@@ -278,6 +280,16 @@ def test_constraints_of_depthwise_and_grouped():
     assert broken(GroupedConv2d, x, tensor((6, 2, 2, 2)), groups=4) == ["C1", "C2"]
     assert broken(TransposeConv2d, x, tensor((6, 2, 2, 4)), padding="same") == ["C2"]
     assert broken(TransposeConv2d, x, tensor((6, 2, 2, 3)), padding=(-1, 0, 0, 0)) == ["C1", "C3"]
+
+
+def test_a_bias_with_scales_per_channel_states_those_of_the_sums():
+    """A per-tensor filter with a per-channel bias: under relay the bias's scales count, slightly different ones here."""
+    x, w, b = np.full((1, 1, 1, 1), 100, np.int8), np.full((2, 1, 1, 1), 50, np.int8), np.zeros(2, np.int32)
+    types = [tensor(x.shape, "i8", scale=0.01), tensor(w.shape, "i8", scale=0.02)]
+    stated = tensor(2, "i32", scales=[0.0002, 0.00020001], axis=0)
+    operands = list(zip([*types, stated], (x, w, b), strict=True))
+    finer = run(Conv2d, "relay", operands, element="i16", scale=4e-5)
+    assert finer.ravel().tolist() == [25000, 25001]
 
 
 def test_costs():

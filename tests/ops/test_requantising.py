@@ -29,7 +29,8 @@ def rescalings(draw: st.DrawFn):
         (1, channels), element, scale=1.0, zero_point=draw(st.integers(*((-128, 127) if element == "i8" else (0, 255))))
     )
     source = ScaleProduct(0.5, tuple(float(r) * 2 for r in ratios), 1)
-    offset = rng.integers(-(2**12), 2**12, channels) if draw(st.booleans()) else np.zeros(channels, np.int64)
+    reach = draw(st.sampled_from([1, 2**12, 2**22]))
+    offset = rng.integers(-reach, reach, channels)
     steps = rng.integers(-300, 300, (200, channels)) + 0.5
     near = np.round(steps / ratios) + rng.integers(-2, 3, steps.shape)
     sums = np.clip(np.concatenate([near, rng.integers(-(2**20), 2**20, steps.shape)]), -(2.0**22), 2.0**22)
@@ -64,6 +65,18 @@ def test_every_sum_of_sixteen_bits(name: str, ratio: float, rounding: Rounding):
         assert finish is not None
         finish(sums.astype(np.float32), block)
         assert np.array_equal(block, profile.rescale(sums, source, target, rounding=rounding))
+
+
+@pytest.mark.parametrize("name", EXACT_PROFILES)
+@pytest.mark.parametrize("ratio", [2.0**-45, 2.0**-20, 2.0**31])
+def test_extreme_multipliers(name: str, ratio: float):
+    """No cheap way is proven for these; the numbers are the profile's all the same."""
+    profile, source, target = get_profile(name), ScaleProduct(ratio, (1.0,)), tensor((1, 1), "i8", scale=1.0)
+    sums = np.array([[-(2**23)], [-1], [0], [1], [2**23]])
+    block = np.empty(sums.shape, np.int8)
+    fields = {"rounding": Rounding.UPWARD, "activation": Activation.NONE}
+    finish_requantised(profile, source, target, np.zeros(1, np.int64), 2**24, **fields)(sums.astype(np.float64), block)
+    assert np.array_equal(block, profile.rescale(sums, source, target))
 
 
 def test_sums_beyond_32_bits_wrap_around():
