@@ -1,4 +1,4 @@
-"""Logistic function and hyperbolic tangent of 16-bit fixed-point numbers, with integers alone.
+"""Logistic function, hyperbolic tangent and inverse square root, with integers alone.
 
 The quantised LSTM cells are defined by these functions, error included (a few steps of 2^-15). They follow gemmlowp's
 fixedpoint.h, where a number with `integer_bits` bits before the point is an int16 in units of 2^(integer_bits - 15).
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nir.ops.fixed_point import Array, rounding_divide_by_power_of_two
+from nir.ops.fixed_point import Array, doubling_high_multiply, rounding_divide_by_power_of_two
 
 _ONE = 2**15 - 1
 """1 as nearly as it can be stored with no bit before the point."""
@@ -94,3 +94,32 @@ def _reciprocal(values: Array) -> Array:
     for _ in range(3):
         x = x + _rescale(_times(x, 2**13 - _times(denominator, x)), 2)
     return x
+
+
+def inverse_square_root(values: Array) -> tuple[Array, Array]:
+    """1 / sqrt(x) of whole numbers as `mantissa * 2^(exponent - 31)`, the exponent 0 or less.
+
+    Follows TFLite's GetInvSqrtQuantizedMultiplierExp: five Newton steps in 32 bits. The mantissa is not normalised;
+    how a product is rounded depends on that.
+    """
+    bits = np.frexp(values.astype(np.float64))[1].astype(np.int64)
+    pairs = (31 - bits) // 2 - 1
+    scaled = np.where(pairs >= 0, values << (2 * np.maximum(pairs, 0)), values >> (2 * np.maximum(-pairs, 0)))
+    half = rounding_divide_by_power_of_two(scaled >> 1, 1)
+    one_and_a_half = np.int64(3 << 27)  # three bits before the point, as x has
+    x = np.full(scaled.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = _in_32_bits(doubling_high_multiply(doubling_high_multiply(x, x), x) << 6)
+        x = _in_32_bits((doubling_high_multiply(x, one_and_a_half) - doubling_high_multiply(half, cube)) << 3)
+    x = doubling_high_multiply(x, _HALF_ROOT_OF_TWO)
+    shift = 11 - pairs
+    mantissa = np.where(values <= 1, 2**31 - 1, x << np.maximum(-shift, 0))
+    return mantissa, np.where(values <= 1, 0, -np.maximum(shift, 0))
+
+
+_HALF_ROOT_OF_TWO = 1518500250
+"""sqrt(2) / 2 in units of 2^-31."""
+
+
+def _in_32_bits(values: Array) -> Array:
+    return np.clip(values, -(2**31), 2**31 - 1)

@@ -27,7 +27,7 @@ from nir.ir import (
 from nir.ir.types import INT32
 from nir.ops.families import is_quantised
 from nir.ops.fixed_point import multiply_double_rounding, quantised_multiplier, rounding_divide_by_power_of_two
-from nir.ops.fixed_point_functions import logistic, tanh
+from nir.ops.fixed_point_functions import inverse_square_root, logistic, tanh
 from nir.ops.lstm_cell import GATES, check_cell, check_shapes, gates_agree, input_gate_is_whole, weight_macs
 from nir.ops.profiles import Array, Profile
 from nir.ops.quantised_arithmetic import centred, parameters
@@ -362,7 +362,7 @@ def _normalised(values: Array, weights: Array, bias: Array, scale: float) -> Arr
     variance = (values * values).sum(axis=-1, keepdims=True) * (2**20 // count) - mean * mean
     variance = np.trunc(variance / 2**20).astype(np.int64)
     variance = np.where(variance < 1, max(1, int(10000 * scale)), variance)
-    rescaled = multiply_double_rounding(1024 * values - mean, *quantised_multiplier(1 / np.sqrt(variance)))
+    rescaled = multiply_double_rounding(1024 * values - mean, *inverse_square_root(variance))
     weighted = rescaled * weights + bias
     weighted = np.trunc((weighted + np.where(weighted > 0, 512, -512)) / 1024).astype(np.int64)
     return in_16_bits(multiply_double_rounding(weighted, *quantised_multiplier(scale * 2.0**12)))
