@@ -14,6 +14,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+from nir.errors import ConvertError, VerifyError
 from nir.ir import Module
 from nir.ops.common import Rounding
 from nir.passes.relay_to_nir.converter import ModuleConverter
@@ -46,7 +47,10 @@ def relay_to_nir(
         module = converter.convert()
         finish(module, converter, propagate)
     if propagate:
-        verify(module)
+        try:
+            verify(module)
+        except VerifyError as error:
+            raise ConvertError(error.diagnostics) from error  # NIR's operators are narrower here; notes say where
     return module
 
 

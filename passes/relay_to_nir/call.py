@@ -206,6 +206,14 @@ class RelayCall:
             self.graph.raw.append(value.producer)
         return value
 
+    def plain(self, value: Value) -> Value:
+        """Marks the operation that made `value` as one that computes with stored integers as such: in NIR its operands
+        must not stand for real values.
+        """
+        if value.producer is not None and any(o is not None and o.element.is_integer for o in value.producer.operands):
+            self.graph.plain.append(value.producer)
+        return value
+
     # --- what came before ---
 
     def maker(self, index: int, *operators: str) -> Operation | None:

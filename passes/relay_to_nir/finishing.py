@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from nir.errors import ConvertError, Diagnostic
-from nir.ir import ElementType, Function, Module, Operation, Quantisation, Trait, Value, users
+from nir.ir import ElementType, Module, Operation, Quantisation, Trait, users, walk
 from nir.ops.padding import Pad, PadV2
 from nir.passes.quantisation import propagate_quantisation
 from nir.passes.relay_to_nir.converter import ModuleConverter
@@ -28,7 +26,7 @@ def finish(module: Module, converter: ModuleConverter, propagate: bool) -> None:
         if _give_sums_their_scale(module):
             propagate_quantisation(module, raw=raw, sources=stated)
         _use_plain_padding(module)
-        _check_plain_arithmetic(module, {value for graph in converter.graphs for value in graph.plain})
+        _check_plain_arithmetic(module, {op for graph in converter.graphs for op in graph.plain})
     profile = _profile(converter)
     if profile is not None:
         module.main.attributes["profile"] = profile
@@ -81,9 +79,13 @@ def _use_plain_padding(module: Module) -> None:
                 function.operations[index] = plain
 
 
-def _check_plain_arithmetic(module: Module, plain: set[Value]) -> None:
+def _check_plain_arithmetic(module: Module, plain: set[Operation]) -> None:
     """Raises `ConvertError` where Relay computes with stored integers as such, and they stand for real values."""
-    wrong = [op for function in module for op in _arithmetic_on(function, plain)]
+    wrong = [
+        op
+        for op in walk(module)
+        if op in plain and any(value is not None and value.type.quantisation is not None for value in op.operands)
+    ]
     if wrong:
         raise ConvertError(
             [
@@ -95,14 +97,3 @@ def _check_plain_arithmetic(module: Module, plain: set[Value]) -> None:
                 for op in wrong
             ]
         )
-
-
-def _arithmetic_on(function: Function, plain: set[Value]) -> Iterator[Operation]:
-    for op in function.operations:
-        if op.name in _PLAIN_ARITHMETIC and any(
-            value is not None and value in plain and value.type.quantisation is not None for value in op.operands
-        ):
-            yield op
-
-
-_PLAIN_ARITHMETIC = frozenset({"abs", "add", "div", "mul", "neg", "reduce_prod", "reduce_sum", "sub"})

@@ -55,8 +55,8 @@ class Graph:
         """How many Relay expressions take a value; a lower bound of 2 where several names stand for one value."""
         self.raw: list[Operation] = []
         """Operations that copy stored integers as they are: all their tensors mean the same by the same integers."""
-        self.plain: set[Value] = set()
-        """Integers that Relay computes with as they are: in NIR they must not stand for real values."""
+        self.plain: list[Operation] = []
+        """Operations that compute with stored integers as such: their operands must not stand for real values."""
         self._weight_names = weight_names
         self._constants: dict[Constant, Value] = {}
 

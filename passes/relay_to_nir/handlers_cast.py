@@ -110,12 +110,11 @@ def _wrapped(call: RelayCall, value: Value, element: ElementType) -> Value:
     if element.bits > 16:
         call.refuse(f"dropping the sign of {value.element.value} has no counterpart in NIR")
     wide = value if value.element is ElementType.I32 else call.emit("cast", value, element="i32")
-    call.graph.plain.update((value, wide))
     offset = call.number(-element.minimum, wide)
     modulus = call.number(2**element.bits, wide)
-    shifted = call.emit("add", wide, offset)
+    shifted = call.plain(call.emit("add", wide, offset))
     multiple = call.emit("mul", call.emit("div", shifted, modulus), modulus)
     return call.emit("sub", call.emit("sub", shifted, multiple), offset)
 
 
-HANDLERS: HandlerTable = {"cast": cast}
+HANDLERS: HandlerTable = {"cast": cast, "cast_like": cast}

@@ -65,13 +65,25 @@ def one_hot(call: RelayCall) -> Value:
     )
 
 
+def shape_of(call: RelayCall) -> Value:
+    """The operand's shape, which is known."""
+    return call.new_constant(np.array(call.input_shape(0), call.types[0].element.numpy))
+
+
+def ndarray_size(call: RelayCall) -> Value:
+    """The number of the operand's elements, which is known."""
+    return call.new_constant(np.array(math.prod(call.input_shape(0)), call.types[0].element.numpy))
+
+
 HANDLERS: HandlerTable = {
     "arange": arange,
     "full": full,
     "full_like": full,
+    "ndarray_size": ndarray_size,
     "one_hot": one_hot,
     "ones": ones,
     "ones_like": ones,
+    "shape_of": shape_of,
     "zeros": zeros,
     "zeros_like": zeros,
 }

@@ -66,37 +66,35 @@ def plan_transposed(call: RelayCall) -> Convolution:
 
 def conv2d(call: RelayCall) -> Value:
     """A convolution, ordinary, depthwise or in groups."""
-    return _float_convolution(call, plan_convolution(call))
+    plan = plan_convolution(call)
+    return summed(call, plan.operator, call.value(0), arranged_filter(call, plan.arrangement), **plan.attributes)
 
 
 def conv2d_transpose(call: RelayCall) -> Value:
     """A transposed convolution."""
-    return _float_convolution(call, plan_transposed(call))
-
-
-def _float_convolution(call: RelayCall, plan: Convolution) -> Value:
-    _floats_only(call)
-    value = call.value(0)
-    return call.emit(plan.operator, value, arranged_filter(call, plan.arrangement), **plan.attributes)
-
-
-def _floats_only(call: RelayCall) -> None:
-    if not call.is_float(0):
-        call.refuse("integers without scales have no counterpart in NIR", "its 'qnn.' form has")
-    if call.type.dtype != call.input_type(0).dtype:
-        call.refuse(f"sums in another type than the data's ({call.type.dtype}) have no counterpart in NIR")
+    plan = plan_transposed(call)
+    return summed(call, plan.operator, call.value(0), arranged_filter(call, plan.arrangement), **plan.attributes)
 
 
 def dense(call: RelayCall) -> Value:
     """Relay keeps leading dimensions, NIR's result is [batch, units]; the converter reshapes where they differ."""
-    _floats_only(call)
-    return call.emit("fully_connected", call.value(0), call.value(1))
+    return summed(call, "fully_connected", call.value(0), call.value(1))
+
+
+def summed(call: RelayCall, operator: str, left: Value, right: Value, **attributes: Any) -> Value:
+    """A sum of products: floats in their own type, 8-bit integers, taken as they are, in 32 bits."""
+    if left.element.is_float and call.types[0].element is left.element:
+        return call.emit(operator, left, right, **attributes)
+    if left.element.bits != 8 or right.element.bits != 8 or call.type.dtype != "int32":
+        given, made = call.input_type(0).dtype, call.type.dtype
+        call.refuse(f"sums in {made} of products of {given} have no counterpart in NIR")
+    return call.plain(call.emit(operator, left, right, element="i32", **attributes))
 
 
 def matmul(call: RelayCall) -> Value:
     """Two matrices, either of them transposed."""
-    _floats_only(call)
-    return call.emit(
+    return summed(
+        call,
         "batch_matmul",
         call.value(0),
         call.value(1),
@@ -110,7 +108,8 @@ def batch_matmul(call: RelayCall) -> Value:
     left, right = call.value(0), call.value(1)
     batch = max(call.input_shape(0)[0], call.input_shape(1)[0])
     left, right = (_repeated(call, value, batch) for value in (left, right))
-    return call.emit(
+    return summed(
+        call,
         "batch_matmul",
         left,
         right,

@@ -19,17 +19,20 @@ _REAL_BOUNDS = {(0.0, 6.0): Activation.RELU6, (-1.0, 1.0): Activation.RELU1, (0.
 
 
 def unary(operator: str, call: RelayCall) -> Value:
-    """One operator for one."""
+    """One operator for one, on integers as they are stored."""
+    return call.plain(call.emit(operator, call.value(0)))
+
+
+def real_function(operator: str, call: RelayCall) -> Value:
+    """One operator for one, on floats."""
     if not call.is_float(0):
-        _raw_arithmetic(call)
+        call.refuse("on integers it has no counterpart in NIR")
     return call.emit(operator, call.value(0))
 
 
 def binary(operator: str, call: RelayCall) -> Value:
-    """One operator for one, both with numpy's broadcasting."""
-    if not call.is_float(0):
-        _raw_arithmetic(call)
-    return call.emit(operator, call.value(0), call.value(1))
+    """One operator for one, both with numpy's broadcasting; on integers as they are stored."""
+    return call.plain(call.emit(operator, call.value(0), call.value(1)))
 
 
 def moving(operator: str, call: RelayCall) -> Value:
@@ -45,16 +48,20 @@ def comparison(operator: str, call: RelayCall) -> Value:
     return value
 
 
-def _raw_arithmetic(call: RelayCall) -> None:
-    """Integers that Relay computes with as they are must not stand for real values in NIR."""
-    call.graph.plain.update(call.value(index) for index in range(len(call.entries)))
-
-
 def divide(call: RelayCall) -> Value:
-    """Division of floats; that of integers cuts off in Relay and rounds down in NIR."""
-    if not call.is_float(0):
-        call.refuse("division of integers towards zero has no counterpart in NIR")
-    return call.emit("div", call.value(0), call.value(1))
+    """The quotient; that of integers is cut off in Relay and rounded down in NIR: so magnitudes are divided."""
+    if call.is_float(0):
+        return call.emit("div", call.value(0), call.value(1))
+    left, right = call.value(0), call.value(1)
+    magnitude = call.plain(call.emit("div", call.emit("abs", left), call.emit("abs", right)))
+    return call.emit("mul", magnitude, call.emit("mul", sign_of(call, left), sign_of(call, right)))
+
+
+def truncated_mod(call: RelayCall) -> Value:
+    """What a division of integers leaves: x - trunc(x / y) * y. Of floats the quotient would be rounded before."""
+    if call.is_float(0):
+        call.refuse("of floats it has no counterpart in NIR")
+    return call.plain(call.emit("sub", call.value(0), call.emit("mul", divide(call), call.value(1))))
 
 
 def floor_divide(call: RelayCall) -> Value:
@@ -70,28 +77,34 @@ def floor_mod(call: RelayCall) -> Value:
     return call.emit("sub", call.value(0), call.emit("mul", quotient, call.value(1)))
 
 
+def floor(call: RelayCall) -> Value:
+    """The largest integer not above; of an integer that is itself."""
+    return call.emit("floor", call.value(0)) if call.is_float(0) else call.value(0)
+
+
 def ceil(call: RelayCall) -> Value:
     """-floor(-x)."""
+    if not call.is_float(0):
+        return call.value(0)
     return call.emit("neg", call.emit("floor", call.emit("neg", call.value(0))))
 
 
 def sign(call: RelayCall) -> Value:
     """1, 0 or -1."""
-    x = call.value(0)
-    if not call.is_float(0):
-        _raw_arithmetic(call)
-    zero, one = call.number(0, x), call.number(1, x)
-    positive = _chosen(call, call.emit("greater", x, zero), one, zero)
-    return call.emit("sub", positive, _chosen(call, call.emit("less", x, zero), one, zero))
+    return sign_of(call, call.value(0))
 
 
-def _chosen(call: RelayCall, condition: Value, yes: Value, no: Value) -> Value:
-    """`select` needs equal shapes, so a truth becomes a number by a cast."""
-    return call.emit("cast", condition, element=yes.element)
+def sign_of(call: RelayCall, x: Value) -> Value:
+    """1, 0 or -1: two truths as numbers."""
+    zero = call.number(0, x)
+    above, below = (call.plain(call.emit(operator, x, zero)) for operator in ("greater", "less"))
+    return call.emit("sub", *(call.emit("cast", truth, element=x.element) for truth in (above, below)))
 
 
 def trunc(call: RelayCall) -> Value:
-    """floor above 0, ceil below: sign by two clamps, so that no choice is needed."""
+    """floor above 0, ceil below: by two clamps, so that no choice is needed."""
+    if not call.is_float(0):
+        return call.value(0)
     x = call.value(0)
     zero = call.number(0, x)
     above = call.emit("floor", call.emit("maximum", x, zero))
@@ -101,6 +114,8 @@ def trunc(call: RelayCall) -> Value:
 
 def rounded(call: RelayCall) -> Value:
     """Halves away from zero: whole part of |x|, and 1 more from a half on, with the sign of x."""
+    if not call.is_float(0):
+        return call.value(0)
     x = call.value(0)
     magnitude = call.emit("abs", x)
     whole = call.emit("floor", magnitude)
@@ -138,6 +153,12 @@ def logical_xor(call: RelayCall) -> Value:
 def isnan(call: RelayCall) -> Value:
     """What differs from itself."""
     return call.emit("not_equal", call.value(0), call.value(0))
+
+
+def isinf(call: RelayCall) -> Value:
+    """What has the magnitude of infinity."""
+    x = call.value(0)
+    return call.emit("equal", call.emit("abs", x), call.number(math.inf, x))
 
 
 def isfinite(call: RelayCall) -> Value:
@@ -264,16 +285,13 @@ def each(handler: Callable[[str, RelayCall], Value], names: dict[str, str]) -> H
 
 
 HANDLERS: HandlerTable = {
+    **each(unary, {"abs": "abs", "logical_not": "logical_not", "negative": "neg"}),
     **each(
-        unary,
+        real_function,
         {
-            "abs": "abs",
             "erf": "erf",
             "exp": "exp",
-            "floor": "floor",
             "log": "log",
-            "logical_not": "logical_not",
-            "negative": "neg",
             "rsqrt": "rsqrt",
             "sigmoid": "logistic",
             "sin": "sin",
@@ -301,13 +319,16 @@ HANDLERS: HandlerTable = {
     "cos": cosine,
     "cosh": functools.partial(hyperbolic, "add"),
     "divide": divide,
+    "floor": floor,
     "floor_divide": floor_divide,
     "floor_mod": floor_mod,
     "isfinite": isfinite,
+    "isinf": isinf,
     "isnan": isnan,
     "log10": functools.partial(log_of_base, 10.0),
     "log2": functools.partial(log_of_base, 2.0),
     "logical_xor": logical_xor,
+    "mod": truncated_mod,
     "nn.dropout": dropout,
     "nn.leaky_relu": leaky_relu,
     "nn.prelu": prelu,
@@ -316,5 +337,7 @@ HANDLERS: HandlerTable = {
     "sign": sign,
     "sinh": functools.partial(hyperbolic, "sub"),
     "trunc": trunc,
+    "trunc_divide": divide,
+    "trunc_mod": truncated_mod,
     "where": where,
 }

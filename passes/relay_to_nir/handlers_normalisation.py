@@ -108,17 +108,25 @@ def layer_norm(call: RelayCall) -> Value:
 
 
 def _normalised(call: RelayCall, axes: tuple[int, ...], channel: int) -> Value:
-    data, rank = call.value(0), call.type.rank
+    return _scaled(call, _centred(call, call.value(0), axes), channel)
+
+
+def _centred(call: RelayCall, data: Value, axes: tuple[int, ...]) -> Value:
+    """(x - mean) / sqrt(variance + epsilon), both taken over `axes`."""
     centred = call.emit("sub", data, call.emit("mean", data, axes=axes, keep_dims=True))
     variance = call.emit("mean", call.emit("mul", centred, centred), axes=axes, keep_dims=True)
     deviation = call.emit("sqrt", call.emit("add", variance, call.number(call.real("epsilon"), data)))
-    result = call.emit("div", centred, deviation)
-    shape = (call.input_shape(1)[0],) + (1,) * (rank - 1 - channel)
+    return call.emit("div", centred, deviation)
+
+
+def _scaled(call: RelayCall, data: Value, channel: int) -> Value:
+    """Times argument 1 plus argument 2, vectors along `channel`, as far as the attributes ask for it."""
+    shape = (call.input_shape(1)[0],) + (1,) * (call.type.rank - 1 - channel)
     if call.flag("scale"):
-        result = call.emit("mul", result, call.reshaped(call.value(1), shape))
+        data = call.emit("mul", data, call.reshaped(call.value(1), shape))
     if call.flag("center"):
-        result = call.emit("add", result, call.reshaped(call.value(2), shape))
-    return result
+        data = call.emit("add", data, call.reshaped(call.value(2), shape))
+    return data
 
 
 def l2_normalize(call: RelayCall) -> Value:
@@ -136,19 +144,45 @@ def softmax(call: RelayCall) -> Value:
 
 
 def log_softmax(call: RelayCall) -> Value:
-    """x - max - log(sum(exp(x - max)))."""
-    axes = (call.axis(call.integer("axis"), call.type.rank),)
-    data = call.value(0)
-    shifted = call.emit("sub", data, call.emit("reduce_max", data, axes=axes, keep_dims=True))
-    total = call.emit("reduce_sum", call.emit("exp", shifted), axes=axes, keep_dims=True)
-    return call.emit("sub", shifted, call.emit("log", total))
+    """Logarithm of the softmax along one dimension."""
+    return call.emit("log_softmax", call.value(0), axis=call.axis(call.integer("axis"), call.type.rank))
+
+
+def lrn(call: RelayCall) -> Value:
+    """x / (bias + alpha / size * sum of squares of `size` neighbours)^beta; NIR does not divide by the size."""
+    size = call.integer("size")
+    if size % 2 == 0:
+        call.refuse(f"a window of {size} has no middle")
+    return call.emit(
+        "local_response_normalization",
+        call.value(0),
+        radius=size // 2,
+        bias=call.real("bias"),
+        alpha=call.real("alpha") / size,
+        beta=call.real("beta"),
+        axis=call.axis(call.integer("axis"), call.type.rank),
+    )
+
+
+def group_norm(call: RelayCall) -> Value:
+    """Mean and variance of groups of channels: the groups become a dimension."""
+    shape, groups = call.shape, call.integer("num_groups")
+    axis = call.axis(call.integer("axis"), len(shape))
+    if groups < 1 or shape[axis] % groups or axis == 0:
+        call.refuse(f"{shape[axis]} channels do not make {groups} groups")
+    split = (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
+    grouped = call.reshaped(call.value(0), split)
+    normalised = _centred(call, grouped, tuple(d for d in range(1, len(split)) if d != axis))
+    return _scaled(call, call.reshaped(normalised, shape), axis)
 
 
 HANDLERS: HandlerTable = {
     "nn.batch_norm": batch_norm,
+    "nn.group_norm": group_norm,
     "nn.instance_norm": instance_norm,
     "nn.layer_norm": layer_norm,
     "nn.l2_normalize": l2_normalize,
     "nn.softmax": softmax,
     "nn.log_softmax": log_softmax,
+    "nn.lrn": lrn,
 }

@@ -69,6 +69,8 @@ def _pooled(
     layout: Layout,
 ) -> Value:
     strides = pair(call, "strides") if "strides" in call.attrs else (1, 1)
+    if max(padding[:2]) >= window[0] or max(padding[2:]) >= window[1]:
+        call.refuse("windows that lie in the padding alone have no counterpart in NIR")
     return call.emit(operator, value, window=window, strides=strides, layout=layout, **padding_attribute(padding))
 
 

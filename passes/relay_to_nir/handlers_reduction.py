@@ -25,9 +25,12 @@ def reduction(operator: str, call: RelayCall) -> Value:
     axes = axes_of(call)
     if not axes:
         return call.value(0)
-    if operator in ("reduce_sum", "reduce_prod"):
-        call.graph.plain.add(call.value(0))
     return call.emit(operator, call.value(0), axes=axes, keep_dims=call.flag("keepdims"))
+
+
+def arithmetic(operator: str, call: RelayCall) -> Value:
+    """A sum or a product: of integers as they are stored."""
+    return call.plain(reduction(operator, call))
 
 
 def selection(operator: str, call: RelayCall) -> Value:
@@ -69,7 +72,8 @@ def search(operator: str, call: RelayCall) -> Value:
 
 
 HANDLERS: HandlerTable = {
-    **each(reduction, {"all": "reduce_all", "any": "reduce_any", "prod": "reduce_prod", "sum": "reduce_sum"}),
+    **each(reduction, {"all": "reduce_all", "any": "reduce_any"}),
+    **each(arithmetic, {"prod": "reduce_prod", "sum": "reduce_sum"}),
     **each(selection, {"max": "reduce_max", "min": "reduce_min"}),
     **each(search, {"argmax": "argmax", "argmin": "argmin"}),
     "mean": mean,

@@ -6,12 +6,12 @@ What they move may be stored integers whose scale is stated elsewhere; quantisat
 from __future__ import annotations
 
 import itertools
-import math
 import re
 
 import numpy as np
 
 from nir.ir import Value
+from nir.ops.common import Layout
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.handlers_elementwise import broadcast, each
 from nir.passes.relay_to_nir.parameters import integers, layout_of, pairs
@@ -126,6 +126,14 @@ def strided_slice(call: RelayCall) -> Value:
     )
 
 
+def slice_like(call: RelayCall) -> Value:
+    """The first elements of each dimension, as many as the result has."""
+    value = call.value(0)
+    return (
+        value if value.shape == call.shape else call.emit("slice", value, begin=(0,) * call.type.rank, size=call.shape)
+    )
+
+
 def _slices(call: RelayCall, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """(start, stop, step) of every dimension; a stop of -1 is before the first element."""
     if call.attrs["begin"] is None or call.attrs["end"] is None:
@@ -154,6 +162,8 @@ def pad(call: RelayCall) -> Value:
     widths = pairs(call, "pad_width")
     if call.attrs["pad_mode"] == "reflect":
         return call.emit("mirror_pad", call.value(0), padding=widths, mode="reflect")
+    if call.attrs["pad_mode"] == "edge":
+        return _edge_padded(call, widths)
     if call.attrs["pad_mode"] != "constant":
         call.refuse(f"pad_mode {call.attrs['pad_mode']} has no counterpart in NIR")
     data = call.value(0)
@@ -168,56 +178,20 @@ def pad(call: RelayCall) -> Value:
     return call.emit("pad_v2", data, padding=widths, value=float(number) if data.element.is_float else int(number))
 
 
+def _edge_padded(call: RelayCall, widths: tuple[tuple[int, int], ...]) -> Value:
+    """Every dimension gathers its first and last elements again."""
+    value = call.value(0)
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            size = call.static_shape(value)[axis]
+            chosen = np.clip(np.arange(-before, size + after), 0, size - 1).astype(np.int32)
+            value = call.emit("gather", value, call.new_constant(chosen), axis=axis)
+    return value
+
+
 def mirror_pad(call: RelayCall) -> Value:
     """A border that mirrors the tensor."""
     return call.emit("mirror_pad", call.value(0), padding=pairs(call, "pad_width"), mode=call.word("mode").lower())
-
-
-def take(call: RelayCall) -> Value:
-    """Relay moves indices that are out of range into it; constant ones are moved now."""
-    if call.attrs.get("batch_dims"):
-        call.refuse("take with batch dimensions has no counterpart in NIR")
-    data, shape = call.value(0), call.input_shape(0)
-    if call.attrs["axis"] is None:
-        data, shape, axis = call.reshaped(data, (math.prod(shape),)), (math.prod(shape),), 0
-    else:
-        axis = call.axis(call.integer("axis"), len(shape))
-    return call.emit("gather", data, _indices(call, shape[axis]), axis=axis)
-
-
-def _indices(call: RelayCall, size: int) -> Value:
-    mode = call.attrs.get("mode", "clip")
-    array = call.constant(1)
-    if array is not None:
-        bounded = np.mod(array, size) if mode == "wrap" else np.clip(array, 0, size - 1) if mode == "clip" else array
-        return call.new_constant(bounded.astype(np.int32))
-    indices = call.value(1)
-    if mode == "wrap":
-        call.refuse("take with mode wrap needs constant indices")
-    if mode == "clip":
-        indices = call.emit("maximum", indices, call.number(0, indices))
-        indices = call.emit("minimum", indices, call.number(size - 1, indices))
-    return indices
-
-
-def gather_nd(call: RelayCall) -> Value:
-    """Elements at positions that stand along the first dimension of the indices: one gather from the flat data."""
-    if call.attrs.get("batch_dims"):
-        call.refuse("gather_nd with batch dimensions has no counterpart in NIR")
-    shape, places = call.input_shape(0), call.input_shape(1)
-    depth = places[0]
-    rows = math.prod(shape[:depth])
-    flat = None
-    for d in range(depth):
-        size = (1, *places[1:])
-        part = call.emit("slice", call.value(1), begin=(d,) + (0,) * (len(places) - 1), size=size)
-        step = math.prod(shape[d + 1 : depth])
-        part = part if step == 1 else call.emit("mul", part, call.number(step, part))
-        flat = part if flat is None else call.emit("add", flat, part)
-    if flat is None:
-        call.refuse("gather_nd without indices has no counterpart in NIR")
-    data = call.reshaped(call.value(0), (rows, *shape[depth:]))
-    return call.emit("gather", data, call.reshaped(flat, places[1:]), axis=0)
 
 
 def tile(call: RelayCall) -> Value:
@@ -253,9 +227,24 @@ def broadcast_to(call: RelayCall) -> Value:
 def blocks(operator: str, call: RelayCall) -> Value:
     """depth_to_space and space_to_depth with the block's position above the channel."""
     mode = call.attrs.get("mode", "DCR")
+    if mode == "CRD" and operator == "depth_to_space":
+        return _channel_above_block(call)
     if mode not in ("DCR", ""):
         call.refuse(f"mode {mode} has no counterpart in NIR")
     return call.emit(operator, call.value(0), block=call.integer("block_size"), layout=layout_of(call))
+
+
+def _channel_above_block(call: RelayCall) -> Value:
+    """depth_to_space with the channel above the block's position, by a transpose."""
+    layout, block = layout_of(call), call.integer("block_size")
+    batch, *sizes = call.input_shape(0)
+    if layout is Layout.NCHW:
+        depth, rows, columns = sizes
+        split, order = (batch, depth // block**2, block, block, rows, columns), (0, 1, 4, 2, 5, 3)
+    else:
+        rows, columns, depth = sizes
+        split, order = (batch, rows, columns, depth // block**2, block, block), (0, 1, 4, 2, 5, 3)
+    return call.reshaped(call.transposed(call.reshaped(call.value(0), split), order), call.shape)
 
 
 def batch_to_space(call: RelayCall) -> Value:
@@ -269,22 +258,17 @@ def batch_to_space(call: RelayCall) -> Value:
 
 
 def space_to_batch(call: RelayCall) -> Value:
-    """Blocks of pixels to batches; NIR pads with real 0 alone."""
-    block = integers(call, "block_shape")
-    if len(block) != 2 or len(call.input_shape(0)) != 4 or call.real("pad_value") != 0:
-        call.refuse("only blocks of height and width of images, padded with 0, have a counterpart in NIR")
-    padding = pairs(call, "paddings")
-    if len(padding) != 2:
-        call.refuse("only images can be cut in blocks")
-    (top, bottom), (left, right) = padding
-    if not call.is_float(0):
-        _no_padding_of_integers(call, (top, bottom, left, right))
-    return call.emit("space_to_batch_nd", call.value(0), block=block, padding=(top, bottom, left, right))
-
-
-def _no_padding_of_integers(call: RelayCall, padding: tuple[int, ...]) -> None:
-    if any(padding):
-        call.refuse("padding stored integers with 0 has no counterpart in NIR")
+    """Blocks of pixels to batches; NIR pads with real 0, other padding comes before."""
+    block, padding, value = integers(call, "block_shape"), pairs(call, "paddings"), call.value(0)
+    if len(block) != 2 or len(padding) != 2 or len(value.shape) != 4:
+        call.refuse("only blocks of height and width of images have a counterpart in NIR")
+    number = call.real("pad_value")
+    if value.element.is_float and number == 0:
+        return call.emit("space_to_batch_nd", value, block=block, padding=(*padding[0], *padding[1]))
+    if any(before or after for before, after in padding):
+        stored = number if value.element.is_float else int(number)
+        value = call.emit("pad_v2", value, padding=((0, 0), *padding, (0, 0)), value=stored)
+    return call.emit("space_to_batch_nd", value, block=block)
 
 
 HANDLERS: HandlerTable = {
@@ -293,7 +277,6 @@ HANDLERS: HandlerTable = {
     "broadcast_to_like": broadcast_to,
     "concatenate": concatenate,
     "expand_dims": expand_dims,
-    "gather_nd": gather_nd,
     "layout_transform": layout_transform,
     "nn.batch_flatten": reshape,
     "nn.batch_to_space_nd": batch_to_space,
@@ -304,11 +287,11 @@ HANDLERS: HandlerTable = {
     "reshape": reshape,
     "reshape_like": reshape,
     "reverse": reverse,
+    "slice_like": slice_like,
     "split": split,
     "squeeze": squeeze,
     "stack": stack,
     "strided_slice": strided_slice,
-    "take": take,
     "tile": tile,
     "transpose": transpose,
 }

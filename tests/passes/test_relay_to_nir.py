@@ -141,11 +141,13 @@ def test_unknown_operators_are_one_error() -> None:
 
 
 def test_foreign_operators_stay_by_name() -> None:
-    module = converted("%x: Tensor[(1, 4), float32]", 'topk(%x, k=2, dtype="int32")', foreign=True)
+    signature = "%b: Tensor[(1, 4, 6), float32]"
+    body = "vision.get_valid_counts(%b, 0.5f, id_index=0, score_index=1)"
+    module = converted(signature, body, foreign=True)
     op = only(module, "foreign")
-    assert op.attributes["operator"] == "relay.topk"
-    assert op.attributes["k"] == 2
-    assert [value.type for value in op.results] == [tensor((1, 2)), tensor((1, 2), "i32")]
+    assert op.attributes["operator"] == "relay.vision.get_valid_counts"
+    assert op.attributes["score_index"] == 1
+    assert [value.type for value in op.results] == [tensor((1,), "i32"), tensor((1, 4, 6)), tensor((1, 4), "i32")]
 
 
 def test_what_a_handler_refuses_can_be_foreign_too() -> None:
@@ -164,9 +166,9 @@ def test_what_a_handler_refuses_can_be_foreign_too() -> None:
         ("%x: Tensor[(4), float32]", "meta[relay.Constant][0] /* ty=Tensor[(4), float32] */", "does not bring the val"),
         ("%x: Tensor[(1, 4, 4, 3), int8], %w: Tensor[(3, 3, 3, 2), int8]",
          'nn.conv2d(%x, %w, channels=2, kernel_size=[3, 3], data_layout="NHWC", kernel_layout="HWIO", '
-         'out_dtype="int32")', "integers without scales"),
+         'out_dtype="int16")', "sums in int16 of products of int8"),
         ("%x: Tensor[(4), int8], %s: float32", "qnn.dequantize(%x, %s, 0)", "a scale must be a constant"),
-        ("%x: Tensor[(4), int32]", "divide(%x, %x)", "towards zero"),
+        ("%x: Tensor[(4), int32]", "exp(%x)", "'exp': on integers it has no counterpart"),
         ("%x: Tensor[(4), int8]", "%0 = qnn.dequantize(%x, 0.5f, 0);\n%1 = add(%x, %x);\n"
          "(%0, qnn.dequantize(%1, 0.5f, 0))", "computes here with stored integers"),
         ("%x: Tensor[(4), int8]", "(qnn.dequantize(%x, 0.5f, 0), qnn.dequantize(%x, 0.25f, 0))",
