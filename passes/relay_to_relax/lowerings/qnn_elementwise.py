@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tvm import relax, te, tirx
+from tvm import relax, te, tirx, topi
 
 from nir.ops.fixed_point import multiply_rounding_upward, quantised_multiplier, round_half_away
 from nir.passes.relay_to_relax.emitter import Array, Lowering, Site, Value, constant, dtype_of
@@ -163,8 +163,8 @@ def _by_table(site: Site) -> Value:
 
 # --- softmax ---
 
-_SHIFT = 8
-"""Bits by which an exponential is shifted left before halving: its precision."""
+_MOST_HALVINGS = 20
+"""A share is not halved more often than this."""
 
 _TOTAL_BITS = 30
 """The reciprocal of the sum is 2^30 / sum."""
@@ -174,9 +174,10 @@ _RESULT_BITS = 7
 
 
 def _softmax(site: Site) -> Value:
-    """Softmax in integers (Algorithm 1 of arXiv:2207.01405): powers of two by shifts, the rest linear.
+    """Softmax in int32 (Algorithm 1 of arXiv:2207.01405): powers of two by shifts, the rest linear.
 
-    1 / scale of the input is rounded to the integer `unit`, so the scale must not be above 1.
+    2^(x log2(e) scale) is taken for e^(x scale), with log2(e) as 1 + 1/2 - 1/16. 1 / scale is rounded to the integer
+    `unit`, so the scale must not be above 1; `unit` steps down halve. Powers are in units of the smallest one.
     """
     source, target = Parameters.read(site, 1, 2), Parameters.read(site, 3, 4)
     unit = int(round_half_away(np.float32(1) / source.scale))
@@ -184,23 +185,20 @@ def _softmax(site: Site) -> Value:
         site.fail("the scale of the data of 'qnn.softmax' is too large", expected="at most 1", found=str(source.scale))
     distance = site.emitter.cast(distance_from_zero_point(site, site.args[0], source.zero_point), "int32")
     axis = site.attrs["axis"]
-    largest = site.emit(relax.op.max(distance, axis, True))
-    below = site.emit(relax.op.subtract(distance, largest))
+    below = site.emit(relax.op.subtract(distance, site.emit(relax.op.max(distance, axis, True))))
+    steps = elementwise(site, below, [], -1, lambda x: x + (x >> 1) - (x >> 4), "steps")
+    halvings = elementwise(site, steps, [], -1, lambda x: te.min(tirx.truncdiv(-x, unit), _MOST_HALVINGS), "halvings")
+    most = site.emit(relax.op.max(halvings, axis, True))
 
-    def power(x: Any) -> Any:
-        """2^(x * log2(e) * scale) in steps of 2^-8 / unit, where log2(e) is taken as 1 + 1/2 - 1/16."""
-        steps = x + (x >> 1) - (x >> 4)
-        halvings = tirx.truncdiv(steps, tirx.const(-unit, "int32"))
-        rest = steps + halvings * unit
-        # Relay shifts left by _SHIFT - halvings, which is undefined where that is negative; what was meant is this.
-        return (((rest >> 1) + unit) << _SHIFT) >> te.min(halvings, tirx.const(31, "int32"))
+    def power(whole: te.Tensor, halved: te.Tensor, room: te.Tensor) -> te.Tensor:
+        rest = topi.right_shift(topi.add(whole, topi.multiply(halved, tirx.const(unit, "int32"))), 1)
+        return topi.left_shift(topi.add(rest, tirx.const(unit, "int32")), topi.subtract(room, halved))
 
-    powers = elementwise(site, below, [], -1, power, "power_of_two")
+    powers = site.te(power, steps, halvings, most)
     total = site.emit(relax.op.sum(powers, axis, True))
     reciprocal = site.emit(relax.op.divide(constant(1 << _TOTAL_BITS, "int32"), total))
     shares = site.emit(relax.op.multiply(reciprocal, powers))
-    shift = _TOTAL_BITS - _RESULT_BITS
-    reduced = elementwise(site, shares, [], -1, lambda x: x >> shift, "shift")
+    reduced = elementwise(site, shares, [], -1, lambda x: x >> (_TOTAL_BITS - _RESULT_BITS), "shift")
     exact = Parameters(np.asarray(2.0**-_RESULT_BITS, np.float32), np.asarray(0, np.int32))
     return requantised(site, reduced, exact, target, dtype_of(site.args[0]))
 
