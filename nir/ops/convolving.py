@@ -83,59 +83,63 @@ def convolve_depthwise(weights: Weights, dtype: Any) -> Product:
         padded = pad_image(image, axes, weights.padding, filter.dtype)
         if padded.shape[3] != outputs:
             padded = np.repeat(padded, outputs // max(padded.shape[3], 1), axis=3)
-        columns = _columns(padded, axes[1], sizes[1])
-        tiles, scaled = _tiled(filter, sizes[1])
-        step = _block_length(2 * sizes[1] * outputs * filter.dtype.itemsize)
-        shape = (min(step, sizes[0]), sizes[1] // tiles, tiles * outputs)
-        sums, term = np.empty(shape, filter.dtype), np.empty(shape, filter.dtype)
+        tiles = _tiles(sizes[1], outputs)
+        phases = [_Phase(padded, axes, filter, columns, tiles) for columns in _columns_by_phase(axes[1])]
+        step = min(_block_length(sizes[1] * outputs * filter.dtype.itemsize), sizes[0])
+        in_place = weights.limit is None and result.dtype == filter.dtype
+        spare = np.empty((2, step, sizes[1] // tiles, tiles * outputs), filter.dtype)
         for n in range(image.shape[0]):
             for start in range(0, sizes[0], step):
-                count = min(step, sizes[0] - start)
-                _sum_taps(columns, n, start, count, axes[0], scaled, sums[:count], term[:count])
-                weights.finish(sums[:count].reshape(-1, outputs), result[n, start : start + count].reshape(-1, outputs))
+                block = result[n, start : start + step]
+                sums = block.reshape(-1, *spare.shape[2:]) if in_place else spare[0, : len(block)]
+                for phase in phases:
+                    phase.add(n, start, sums, spare[1, : len(block)], first=phase is phases[0])
+                block = block.reshape(-1, outputs)
+                weights.finish(block if in_place else sums.reshape(-1, outputs), block)
         return result
 
     return run
 
 
-def _sum_taps(
-    columns: list[Array], n: int, start: int, count: int, vertical: WindowAxis, scaled: Array, sums: Array, term: Array
-) -> None:
-    """Adds up filter x cells over the window for `count` output rows from `start` on, into `sums`."""
-    first = True
-    for row in range(vertical.size):
-        top = start * vertical.stride + row * vertical.dilation
-        rows = slice(top, top + (count - 1) * vertical.stride + 1, vertical.stride)
-        for column, cells in enumerate(columns):
-            np.multiply(cells[n, rows].reshape(sums.shape), scaled[row, column], out=sums if first else term)
-            if not first:
-                np.add(sums, term, out=sums)
-            first = False
-
-
-def _columns(padded: Array, horizontal: WindowAxis, outputs: int) -> list[Array]:
-    """For each column of the window the cells under it, [batch, height, out width, channels], each row contiguous.
-
-    With strides the image is first taken apart by column modulo stride, so that neighbours lie side by side.
+def _tiles(width: int, channels: int) -> int:
+    """Output columns to take as one run of numbers: numpy's inner loops then go over columns and channels at once,
+    and are long enough to be quick, short enough for the nearest cache.
     """
-    stride = horizontal.stride
-    phases: dict[int, Array] = {}
-    columns = []
+    return max(t for t in range(1, width + 1) if width % t == 0 and (t == 1 or t * channels <= 8192))
+
+
+def _columns_by_phase(horizontal: WindowAxis) -> list[list[int]]:
+    """The window's columns, grouped by their place modulo the stride: neighbouring windows have the columns of a group
+    side by side, once the image is taken apart accordingly.
+    """
+    groups: dict[int, list[int]] = {}
     for column in range(horizontal.size):
-        start, phase = divmod(column * horizontal.dilation, stride)
-        if phase not in phases:
-            phases[phase] = padded if stride == 1 else np.ascontiguousarray(padded[:, :, phase::stride])
-        columns.append(phases[phase][:, :, start : start + outputs])
-    return columns
+        groups.setdefault(column * horizontal.dilation % horizontal.stride, []).append(column)
+    return list(groups.values())
 
 
-def _tiled(filter: Array, width: int) -> tuple[int, Array]:
-    """The filter repeated side by side for several output columns, and for how many: numpy's inner loops then run
-    over columns and channels at once.
-    """
-    channels = max(filter.shape[2], 1)
-    tiles = max(t for t in range(1, width + 1) if width % t == 0 and (t == 1 or t * channels <= 4096))
-    return tiles, np.tile(filter, (1, 1, tiles))
+class _Phase:
+    """Some columns of the window with the image columns under them, and the filter repeated for several windows."""
+
+    def __init__(self, padded: Array, axes: Axes, filter: Array, columns: list[int], tiles: int) -> None:
+        vertical, horizontal = axes
+        first = columns[0] * horizontal.dilation
+        # With stride 1 this is the padded image from its first column on, otherwise a copy of every stride-th column.
+        self.cells = np.ascontiguousarray(padded[:, :, first :: horizontal.stride])
+        self.scaled = np.tile(filter[:, columns], (1, 1, tiles))
+        step = (columns[1] - columns[0]) * horizontal.dilation // horizontal.stride if len(columns) > 1 else 0
+        _, row, column, item = self.cells.strides
+        self.row_stride = row * vertical.stride
+        self.strides = (self.row_stride, column * tiles, row * vertical.dilation, column * step, item)
+
+    def add(self, n: int, start: int, sums: Array, term: Array, first: bool) -> None:
+        """Sums filter x cells for output rows from `start` on: into `sums` if `first`, else added to them."""
+        shape = (*sums.shape[:2], *self.scaled.shape[:2], sums.shape[2])
+        base = self.cells[n].reshape(-1)[start * self.row_stride // self.cells.itemsize :]
+        cells = np.lib.stride_tricks.as_strided(base, shape, self.strides, writeable=False)
+        np.einsum("hwijn,ijn->hwn", cells, self.scaled, out=sums if first else term)
+        if not first:
+            np.add(sums, term, out=sums)
 
 
 def convolve_transposed(
