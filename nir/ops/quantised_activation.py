@@ -7,7 +7,7 @@ import numpy as np
 from nir.ir import ElementType, Quantisation, TensorType
 from nir.ops.common import Rounding
 from nir.ops.fixed_point import multiply_rounding_upward, quantised_multiplier, rounding_divide_by_power_of_two
-from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
+from nir.ops.profiles import PROFILES, Array, Profile, TfliteProfile, XnnpackProfile
 from nir.ops.quantised_arithmetic import centred, float32_scale, parameters, saturated
 
 
@@ -28,7 +28,8 @@ def leaky_relu(
             upper, lower = (int(np.rint(256 * factor)) for factor in factors)
             steps = centred(values, source) * np.where(negative, lower, upper)
             return saturated((steps + 128) >> 8, target)
-    if isinstance(profile, (TfliteProfile, XnnpackProfile)):
+        profile = PROFILES["tflite"]  # LiteRT's own kernel runs instead
+    if isinstance(profile, TfliteProfile):
         slope = Quantisation.per_tensor(float(float32_scale(source) * np.float32(alpha)), parameters(source).zero_point)
         kept = profile.rescale(values, parameters(source), target)
         return np.where(negative, profile.rescale(values, slope, target), kept)

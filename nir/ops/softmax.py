@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
+from nir.ir import Operation, Quantisation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.axes import normal_axis
 from nir.ops.common import Rounding
 from nir.ops.families import ArithmeticOperation, is_quantised
-from nir.ops.profiles import Array, Profile, RelayProfile, TvmProfile
+from nir.ops.profiles import Array, Profile, RelayProfile, TfliteProfile, TvmProfile
 from nir.ops.quantised_arithmetic import parameters
-from nir.ops.quantised_softmax import integer_softmax
+from nir.ops.quantised_softmax import fixed_point_softmax, in_tflite_range, integer_softmax
 
 
 class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
     """exp(beta * x) along one dimension, divided by its sum.
 
-    Of quantised tensors it is that of the real values; under the relay profiles it is qnn.softmax, an
-    approximation in integers, where the operand's scale is at most 1 and beta is 1.
+    Of quantised tensors it is that of the real values; under the tflite profile in the fixed point of its reference
+    kernel where the result has scale 1/256; under the relay profiles it is qnn.softmax, an approximation in integers,
+    where the operand's scale is at most 1 and beta is 1.
 
         func @example(%x: tensor<2x3xi8, scale=0.5, zero_point=0>) -> tensor<2x3xi8, scale=0.00390625, zero_point=-128> {
           %0 = softmax(%x) : tensor<2x3xi8, scale=0.00390625, zero_point=-128>
@@ -45,13 +46,23 @@ class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
         return [self.input.shape]
 
     def reference(self, profile: Profile, input: Array) -> Array:
-        if self._in_integers(profile) and input.size:
-            types = self.input.type, self.output.type
+        types = self.input.type, self.output.type
+        if self._as_relay(profile) and input.size:
             return integer_softmax(profile, input, *types, self.axis, self.rounding)
+        if self._as_tflite(profile, input):
+            return fixed_point_softmax(input, *types, self.axis, self.beta)
         with np.errstate(all="ignore"):
             return self.through_float(profile, self._softmax, input)
 
-    def _in_integers(self, profile: Profile) -> bool:
+    def _as_tflite(self, profile: Profile, input: Array) -> bool:
+        """True where TFLite's reference kernel would be used, and its numbers are in range."""
+        source, target = self.input.type, self.output.type
+        if not isinstance(profile, TfliteProfile) or not is_quantised(source) or source.element.bits != 8:
+            return False
+        unit = Quantisation.per_tensor(1 / 256, target.element.minimum)
+        return target.quantisation == unit and in_tflite_range(input.shape, source, self.axis, self.beta)
+
+    def _as_relay(self, profile: Profile) -> bool:
         """True where Relay's own operator would be used; today's TVM has none."""
         if not isinstance(profile, RelayProfile) or isinstance(profile, TvmProfile) or self.beta != 1:
             return False
