@@ -96,7 +96,8 @@ def test_the_demo_agrees_and_writes_what_it_says(tmp_path: Path) -> None:
 
 
 def test_the_operator_page_is_fresh() -> None:
-    assert (REPOSITORY / "docs" / "operators.md").read_text("utf-8") == page(), "run `make docs` and read the diff"
+    is_fresh = (REPOSITORY / "docs" / "operators.md").read_text("utf-8") == page()
+    assert is_fresh, "docs/operators.md is stale: run `make docs` and read the difference"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))

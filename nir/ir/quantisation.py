@@ -20,7 +20,26 @@ def float32_text(value: float) -> str:
     >>> float32_text(0.1), float32_text(6.0), float32_text(1e-7)
     ('0.1', '6.0', '1e-07')
     """
-    return str(np.float32(value))
+    return shortest_decimal(np.float32(value))
+
+
+def shortest_decimal(value: np.floating[Any]) -> str:
+    """The shortest decimal that reads back to the same float32 or float16, laid out alike by every numpy.
+
+    A float32 from 1e6 on and a float16 from 1e3 on has an exponent; numpy writes one from 1e16 on before 2.4.
+
+    >>> shortest_decimal(np.float32(1234567)), shortest_decimal(np.float16(-1024)), shortest_decimal(np.float32(0.5))
+    ('1.234567e+06', '-1.024e+03', '0.5')
+    """
+    text = str(value)
+    whole, _, fraction = text.partition(".")
+    sign = whole[: whole.startswith("-")]
+    whole = whole[len(sign) :]
+    if len(whole) <= (6 if value.itemsize == 4 else 3) or not whole.isdigit():
+        return text
+    digits = (whole + fraction).rstrip("0")
+    point = "." if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{point}{digits[1:]}e+{len(whole) - 1:02d}"
 
 
 class Quantisation:

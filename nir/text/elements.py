@@ -12,6 +12,7 @@ import numpy as np
 
 from nir.errors import ParseError
 from nir.ir import ElementType, TensorType
+from nir.ir.quantisation import shortest_decimal
 from nir.source import Source, Span
 from nir.text.lexical import brief, terminal
 from nir.text.literals import check_length, is_integer, narrow_all, read_float32, read_integer
@@ -200,5 +201,5 @@ def _words(array: np.ndarray) -> list[str]:
     if array.dtype == np.bool_:
         return ["true" if value else "false" for value in array.tolist()]
     if array.dtype.kind == "f":
-        return [str(value) for value in array]
+        return list(map(shortest_decimal, array))
     return list(map(str, array.tolist()))
