@@ -28,6 +28,9 @@ from nir.verify.findings import (
 from nir.verify.structure import shapes_fit
 from nir.verify.watching import Watched, fields_read
 
+_MOST_SHOWN = 8
+"""Operands, results and attributes that a message describes at most."""
+
 
 class OperatorFindings(NamedTuple):
     """What layer 3 finds, the constraints that it leaves to layer 4, and whether all operations that differ from
@@ -86,17 +89,19 @@ def violation(op: Operation, constraint: Constraint) -> Finding:
 def _actual(op: Operation, constraint: Constraint) -> str | None:
     """What the fields that a constraint looks at actually are: `data is tensor<...>, axis = 3`."""
     names = fields_read(op, constraint)
-    parts = []
-    for operand_field in op.operand_fields:
-        if operand_field.name in names:
-            parts.append(_described(operand_field.name, getattr(op, operand_field.name)))
-    for result_field in op.result_fields:
-        if result_field.name in names:
-            parts.append(_described(result_field.name, getattr(op, result_field.name)))
-    for name in op.attribute_fields:
-        if name in names:
-            parts.append(f"{name} = {value_text(getattr(op, name))}")
-    return ", ".join(parts) or None
+    values = [*(f.name for f in op.operand_fields), *(f.name for f in op.result_fields)]
+    parts = {name: _described(name, getattr(op, name)) for name in values}
+    parts.update({name: f"{name} = {value_text(getattr(op, name))}" for name in op.attribute_fields})
+    shown = [name for name in parts if name in names]
+    if len(shown) > _MOST_SHOWN:
+        shown.sort(key=lambda name: name != constraint.at)  # the one pointed at is not to be left out
+    return _first([parts[name] for name in shown]) or None
+
+
+def _first(parts: list[str]) -> str:
+    """The parts joined by commas, those beyond the first eight only counted."""
+    left_out = len(parts) - _MOST_SHOWN
+    return ", ".join([*parts[:_MOST_SHOWN], *([f"and {left_out} more"] if left_out > 0 else [])])
 
 
 def _described(name: str, value: Any) -> str:
@@ -185,4 +190,4 @@ def _operands_text(op: Operation) -> str | None:
     types = [type_text(value.type) if value is not None else "none" for value in op.operands]
     if not types:
         return None
-    return f"{'operand is' if len(types) == 1 else 'operands are'} {', '.join(types[:8])}"
+    return f"{'operand is' if len(types) == 1 else 'operands are'} {_first(types)}"
