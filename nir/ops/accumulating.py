@@ -38,7 +38,7 @@ BIAS_TOLERANCE = 1e-4
 """Relative difference allowed between a stated accumulator scale and input scale x filter scale: text with six
 digits (Relay's) makes differences of up to 1e-5."""
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 19
 """Bytes of the larger side of a GEMM that are worked on at a time, so that what follows finds them in cache."""
 
 
