@@ -34,7 +34,9 @@ class BidirectionalSequenceLstm(BidirectionalOperation, name="bidirectional_sequ
             %x: tensor<1x3x2xf32>,
             %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>, %h: tensor<1x4xf32>, %c: tensor<1x4xf32>
         ) -> tensor<1x3x8xf32> {
-          %0 = bidirectional_sequence_lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b, none, none, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b, none, none, %h, %c, %h, %c)
+          %0 = bidirectional_sequence_lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b,
+              %b, %b, none, none, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b, none,
+              none, %h, %c, %h, %c)
               {merge_outputs = true} : tensor<1x3x8xf32>
           return %0
         }

@@ -49,7 +49,8 @@ def _constant(value: int) -> int:
 
 def _times(left: Array, right: Array | int) -> Array:
     """The product of two numbers, whose integer bits add up: halves upwards, saturated."""
-    return np.minimum((left * right + 2**14) >> 15, 2**15 - 1)
+    product: Array = left * right
+    return np.minimum((product + 2**14) >> 15, 2**15 - 1)
 
 
 def _rescale(values: Array, bits: int) -> Array:
@@ -89,7 +90,7 @@ def _exponential_of_a_quarter(values: Array) -> Array:
 
 def _reciprocal(values: Array) -> Array:
     """2 / (1 + x) for x in [0, 1], in units of 2^-13: three Newton steps for 1 / d, d = (1 + x) / 2."""
-    denominator = (values + _ONE + 1) >> 1  # gemmlowp's half sum rounds halves away from zero; both are positive
+    denominator: Array = (values + _ONE + 1) >> 1  # gemmlowp's half sum rounds halves away from zero; both are positive
     x = _constant(1515870810) + _times(denominator, _constant(-1010580540))
     for _ in range(3):
         x = x + _rescale(_times(x, 2**13 - _times(denominator, x)), 2)

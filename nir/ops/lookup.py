@@ -159,13 +159,12 @@ class LshProjection(Operation, name="lsh_projection", nnapi=15):
     def reference(self, profile: Profile, seeds: Array, input: Array, weights: Array | None = None) -> Array:
         functions, bits = seeds.shape
         slices = np.ascontiguousarray(input).reshape(len(input), -1).view(np.uint8)
-        first = np.ascontiguousarray(seeds.reshape(-1, 1), np.float32).view(np.uint8)
-        keys = np.empty((len(first), len(slices), first.shape[1] + slices.shape[1]), np.uint8)
-        keys[..., : first.shape[1]] = first[:, np.newaxis]
-        keys[..., first.shape[1] :] = slices
-        values = fingerprint64(keys).view(np.int64).astype(np.float64)
         factors = np.ones(len(slices)) if weights is None else weights.astype(np.float64)
-        set_bits = ((values @ factors) > 0).astype(np.int64)
+        set_bits = np.empty(seeds.size, np.int64)
+        for i, seed in enumerate(seeds.astype(np.float32).ravel()):
+            prefix = np.broadcast_to(np.frombuffer(seed.tobytes(), np.uint8), (len(slices), 4))
+            values = fingerprint64(np.concatenate([prefix, slices], axis=1)).view(np.int64)
+            set_bits[i] = values.astype(np.float64) @ factors > 0
         if self.projection is Projection.DENSE:
             return set_bits.astype(np.int32)
         numbers = set_bits.reshape(functions, bits) @ (1 << np.arange(bits)[::-1])

@@ -138,7 +138,8 @@ class Lstm(LstmParts, name="lstm", nnapi=16):
             %x: tensor<1x2xf32>,
             %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>, %h: tensor<1x4xf32>, %c: tensor<1x4xf32>
         ) -> (tensor<1x12xf32>, tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>) {
-          %0, %1, %2, %3 = lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b, none, none, %h, %c) : (tensor<1x12xf32>, tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>)
+          %0, %1, %2, %3 = lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b,
+              none, none, %h, %c) : (tensor<1x12xf32>, tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>)
           return %0, %1, %2, %3
         }
     """
@@ -176,7 +177,8 @@ class UnidirectionalSequenceLstm(SequenceOperation, LstmParts, name="unidirectio
             %x: tensor<1x3x2xf32>,
             %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>, %h: tensor<1x4xf32>, %c: tensor<1x4xf32>
         ) -> tensor<1x3x4xf32> {
-          %0 = unidirectional_sequence_lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b, none, none, %h, %c) : tensor<1x3x4xf32>
+          %0 = unidirectional_sequence_lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b,
+              %b, %b, none, none, %h, %c) : tensor<1x3x4xf32>
           return %0
         }
     """

@@ -12,7 +12,7 @@ Layer normalisation replaces z (with its peephole term) by (z - mean) / deviatio
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ def sigmoid(values: Array) -> Array:
         return np.float32(1) / (np.float32(1) + np.exp(-values))
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[CellActivation, Callable[[Array], Array]] = {
     CellActivation.NONE: lambda values: values,
     CellActivation.RELU: lambda values: np.maximum(values, np.float32(0)),
     CellActivation.RELU6: lambda values: np.clip(values, np.float32(0), np.float32(6)),

@@ -66,7 +66,8 @@ class Quantized16bitLstm(Operation, name="quantized_16bit_lstm", nnapi=73):
             %c: tensor<1x4xi16, scale=0.00048828125, zero_point=0>, %h: tensor<1x4xu8, scale=0.0078125, zero_point=128>
         ) -> (tensor<1x4xi16, scale=0.00048828125, zero_point=0>, tensor<1x4xu8, scale=0.0078125, zero_point=128>) {
           %0, %1 = quantized_16bit_lstm(%x, %w, %w, %w, %w, %r, %r, %r, %r, %b, %b, %b, %b, %c, %h)
-              : (tensor<1x4xi16, scale=0.00048828125, zero_point=0>, tensor<1x4xu8, scale=0.0078125, zero_point=128>)
+              : (tensor<1x4xi16, scale=0.00048828125, zero_point=0>, tensor<1x4xu8, scale=0.0078125,
+              zero_point=128>)
           return %0, %1
         }
     """
@@ -169,9 +170,12 @@ class QuantizedLstm(Operation, name="quantized_lstm", nnapi=95):
             %r: tensor<4x4xi8, scale=0.0078125, zero_point=0>, %b: tensor<4xi32>,
             %h: tensor<1x4xi8, scale=0.0078125, zero_point=0>, %c: tensor<1x4xi16, scale=0.00048828125, zero_point=0>
         ) -> tensor<1x4xi8, scale=0.0078125, zero_point=0> {
-          %0, %1, %2 = quantized_lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b, %b, none, none, %h, %c)
-              {input_gate_scale = 0.000244140625, forget_gate_scale = 0.000244140625, cell_gate_scale = 0.000244140625, output_gate_scale = 0.000244140625, hidden_scale = 0.0078125}
-              : (tensor<1x4xi8, scale=0.0078125, zero_point=0>, tensor<1x4xi16, scale=0.00048828125, zero_point=0>, tensor<1x4xi8, scale=0.0078125, zero_point=0>)
+          %0, %1, %2 = quantized_lstm(%x, none, %w, %w, %w, none, %r, %r, %r, none, none, none, none, %b, %b,
+              %b, none, none, %h, %c)
+              {input_gate_scale = 0.00024414062, forget_gate_scale = 0.00024414062, cell_gate_scale =
+              0.00024414062, output_gate_scale = 0.00024414062, hidden_scale = 0.0078125}
+              : (tensor<1x4xi8, scale=0.0078125, zero_point=0>, tensor<1x4xi16, scale=0.00048828125,
+              zero_point=0>, tensor<1x4xi8, scale=0.0078125, zero_point=0>)
           return %2
         }
     """

@@ -94,9 +94,8 @@ class Rnn(UnidirectionalRnn, name="rnn", nnapi=24):
 class UnidirectionalSequenceRnn(SequenceOperation, UnidirectionalRnn, name="unidirectional_sequence_rnn", nnapi=93):
     """A recurrent cell over the steps of a sequence, h' = act(W x + R h + b) in each.
 
-    func @example(
-        %x: tensor<1x3x2xf32>, %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>, %h: tensor<1x4xf32>
-    ) -> tensor<1x3x4xf32> {
+    func @example(%x: tensor<1x3x2xf32>, %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>,
+        %h: tensor<1x4xf32>) -> tensor<1x3x4xf32> {
       %0 = unidirectional_sequence_rnn(%x, %w, %r, %b, %h) {activation = relu} : tensor<1x3x4xf32>
       return %0
     }
@@ -128,9 +127,8 @@ class BidirectionalSequenceRnn(BidirectionalOperation, RecurrentOperation, name=
     An auxiliary input with weights is added to both cells; without weights it is what the backward cell runs on.
     Each cell's output stands at the step that it is of. With `merge_outputs` both are joined in the last dimension.
 
-        func @example(
-            %x: tensor<1x3x2xf32>, %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>, %h: tensor<1x4xf32>
-        ) -> tensor<1x3x8xf32> {
+        func @example(%x: tensor<1x3x2xf32>, %w: tensor<4x2xf32>, %r: tensor<4x4xf32>, %b: tensor<4xf32>,
+            %h: tensor<1x4xf32>) -> tensor<1x3x8xf32> {
           %0 = bidirectional_sequence_rnn(%x, %w, %r, %b, %h, %w, %r, %b, %h) {merge_outputs = true}
               : tensor<1x3x8xf32>
           return %0
