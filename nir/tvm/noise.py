@@ -16,7 +16,7 @@ _LOG_LINE = re.compile(rb"^\[\d\d:\d\d:\d\d\] \S+:\d+: (Warning|Info|Debug)\b")
 def without_log_lines() -> Iterator[None]:
     """Holds back what is written to file descriptor 2, and passes it on at the end without TVM's warnings.
 
-    TVM has no switch for them. Where the process has no such descriptor, nothing is done.
+    TVM has no switch for them. Other threads are held back too, so keep it short. Where the process has no such descriptor, nothing is done.
     """
     try:
         sys.stderr.flush()

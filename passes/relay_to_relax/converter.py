@@ -89,7 +89,8 @@ class _Converter:
         for expr in expressions:
             if isinstance(expr, Function):
                 self._function(expr)
-        return self.emitter.builder.get()
+        # What nobody uses, such as the second result of a dropout, is dropped here, where all is known.
+        return relax.transform.DeadCodeElimination(["main"])(self.emitter.builder.get())
 
     def _everything_below(self, expr: Expr) -> Sequence[Expr]:
         """Children, and for a global name its function: so that functions come after those that they call."""

@@ -1,9 +1,8 @@
-"""Tensors that are made, not computed: they become constants, or are filled when the model runs."""
+"""Tensors that are made, not computed. They are filled when the model runs, so that a short text makes no large module."""
 
 from __future__ import annotations
 
-import numpy as np
-from tvm import relax, topi
+from tvm import relax, te, tirx, topi
 
 from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant
 
@@ -24,10 +23,15 @@ def _full(site: Site) -> Value:
 
 
 def _arange(site: Site) -> Value:
-    """The bounds are arguments, which have to be constants; in all versions the attributes only repeat them."""
+    """The bounds are arguments, which have to be constants; attributes only repeat them."""
     start, _, step = (site.static(index, "a bound").item() for index in range(3))
-    (count,) = site.result_shape()
-    return constant(start + np.arange(count) * step, site.result_type().dtype)
+    shape, dtype = site.result_shape(), site.result_type().dtype
+
+    def arange() -> te.Tensor:
+        first, distance = tirx.const(start, dtype), tirx.const(step, dtype)
+        return te.compute(shape, lambda i: first + i.astype(dtype) * distance)
+
+    return site.te(arange)
 
 
 def _meshgrid(site: Site) -> Value:

@@ -13,6 +13,9 @@ from nir.passes.relay_to_relax.emitter import Array, Lowering, Site, Value, cons
 _FLOOR_MARGIN = np.float32(1e-5)
 """What TVM adds before rounding down, and takes away before rounding up, against inexact coordinates."""
 
+_LARGEST_IMAGE = 2**20
+"""Elements along an axis for which indices are written into the module."""
+
 
 def nearest_index(source: int, target: int, mode: str, rounding: str) -> Array:
     """For each of `target` positions along an axis, which of `source` elements is nearest: int32.
@@ -51,6 +54,8 @@ def nearest_index(source: int, target: int, mode: str, rounding: str) -> Array:
 def _nearest(site: Site, layout: str, size: list[int], mode: str, rounding: str) -> relax.Expr:
     """One gather per axis that changes."""
     data = site.args[0]
+    if max(size) > _LARGEST_IMAGE:
+        site.fail(f"'{site.name}' gives an image that is too large", expected=f"at most {_LARGEST_IMAGE} per axis")
     for axis, target in zip([letter for letter in layout if letter in "DHW"], size, strict=True):
         place = layout.index(axis)
         source = shape_of(data)[place]
