@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nir.ir import ConstantData, ElementType, Keyword, Operation, Quantisation, Symbol, TensorType, Value, float32_text
-from nir.text.lexical import quote, write_name
+from nir.text.lexical import brief, quote, write_name
 
 Part = str | tuple[str, int | str] | tuple[str, int, str]
 """Which part of an operation or function a finding points at.
@@ -47,7 +47,7 @@ def type_text(type: object) -> str:
     """A type as messages show it: as in `.nir` text, long lists of scales cut short; anything else as Python does."""
     if not isinstance(type, TensorType):
         return repr(type)
-    inside = "x".join(["?" if d is None else str(d) for d in type.shape] + [type.element.value])
+    inside = "x".join([*_dimensions(type.shape), type.element.value])
     if type.quantisation is not None:
         inside += f", {quantisation_text(type.quantisation)}"
     return f"tensor<{inside}>"
@@ -69,7 +69,12 @@ def quantisation_text(quantisation: Quantisation | None) -> str:
 
 def shape_text(shape: Iterable[int | None]) -> str:
     """A shape as it stands inside `tensor<...>`: `1x8x?x3`, or `scalar`."""
-    return "x".join("?" if d is None else str(d) for d in shape) or "scalar"
+    return "x".join(_dimensions(shape)) or "scalar"
+
+
+def _dimensions(shape: Iterable[int | None]) -> list[str]:
+    shown = ["?" if d is None else str(d) for d in shape]
+    return shown if len(shown) <= 2 * _LONGEST_LIST else [*shown[:_LONGEST_LIST], "...", *shown[-2:]]
 
 
 def list_text(entries: Iterable[str]) -> str:
@@ -132,12 +137,12 @@ def count(number: int, noun: str) -> str:
 
 def value_name(value: Value) -> str:
     """How messages call a value."""
-    return write_name("%", value.name) if value.name is not None else "a value without a name"
+    return brief(write_name("%", value.name)) if value.name is not None else "a value without a name"
 
 
 def function_name(name: str) -> str:
     """How messages call a function."""
-    return write_name("@", name)
+    return brief(write_name("@", name))
 
 
 def part_of_field(op: Operation, name: str | None) -> Part:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from nir.errors import Diagnostic
 from nir.ir import Function, Operation, Origin, Value
 from nir.source import Source, Span
+from nir.text.lexical import brief
 from nir.text.locate import locate, locate_parameter, locate_result_type, locate_return
 from nir.verify.findings import Finding, Part, function_name, type_text, value_name, value_text
 
@@ -136,7 +137,7 @@ def _printed_operation(op: Operation) -> _Line:
     others = [name for name in op.attributes if subject is None or name != subject.name]
     for position, name in enumerate(others):
         line.add(", " if position else " {")
-        line.add(str(name), ("attribute", name))
+        line.add(brief(str(name)), ("attribute", name))
         line.add(" = ")
         line.add(value_text(op.attributes[name]), ("attribute_value", name))
     line.add("}" if others else "")

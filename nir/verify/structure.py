@@ -15,6 +15,7 @@ import numpy as np
 from nir.errors import suggestion
 from nir.ir import LANGUAGE_VERSION, ElementType, Function, Module, Operation, TensorType, Value
 from nir.ir.kinds import Kind
+from nir.text.lexical import brief
 from nir.verify.findings import (
     Finding,
     Part,
@@ -188,7 +189,7 @@ def _attribute_findings(op: Operation) -> Iterator[Finding]:
         if attribute_field is None:
             if not op.open_attributes:
                 yield Finding(
-                    f"{op.name}: there is no attribute '{name}'",
+                    f"{op.name}: there is no attribute '{brief(str(name))}'",
                     at=("attribute", name),
                     expected=", ".join(op.attribute_fields) or "no attributes",
                     hint=suggestion(str(name), op.attribute_fields),

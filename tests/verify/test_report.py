@@ -87,3 +87,14 @@ def test_names_that_could_disturb_a_terminal_are_quoted() -> None:
     text = rendered(b.module)
     assert "\x1b" not in text
     assert r'%"\n" = relu(%"\u{1b}[31m")' in text
+
+
+def test_messages_stay_short_whatever_they_are_about() -> None:
+    b = Builder("f" * 10_000)
+    x = b.parameter("x" * 10_000, tensor((1,) * 10_000))
+    b.append(Relu([x], {"attribute" * 1000: 1}, [tensor((5,))], ["y" * 10_000]))
+    b.append(Relu([x], {}, [tensor((5,) * 10_000)], ["z"]))
+    b.returns(x, x)
+    b.function.declared_result_types = (X,)
+    for diagnostic in check(b.module):
+        assert len(diagnostic.render()) < 1500
