@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from nir.draw.picture import picture
-from nir.draw.render import FORMATS
-from nir.draw.render import render as render_dot
+from nir.draw.layout import FORMATS
+from nir.draw.layout import render as render_dot
 from nir.errors import RunError
 from nir.ir import Module
 

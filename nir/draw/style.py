@@ -71,6 +71,7 @@ FAMILIES = {
     "recurrent": _colours(_SKY),
     "lstm": _colours(_SKY),
     "bidirectional_lstm": _colours(_SKY),
+    "quantised_lstm": _colours(_SKY),
     "pooling": _colours(_GREEN),
     "resize": _colours(_GREEN),
     "regions": _colours(_GREEN),

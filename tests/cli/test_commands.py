@@ -14,6 +14,8 @@ import pytest
 
 import nir
 from nir.cli import run_command
+from nir.cli.files import write_bytes
+from nir.errors import NirError
 
 MODULE = """nir 1.0
 
@@ -89,6 +91,24 @@ def test_check_reads_standard_input() -> None:
     result = piped("check", "-", given=b"func @f(")
     assert result.returncode == 1
     assert result.stderr.startswith(b"<stdin>:1:")
+
+
+# --- files ---
+
+
+def test_a_file_is_written_whole_or_not_at_all(folder: Path) -> None:
+    (folder / "old").write_text("old")
+    with pytest.raises(NirError, match="cannot be written"):
+        write_bytes(str(folder / "missing" / "new"), b"new")
+    with pytest.raises(NirError, match="cannot be written"):
+        write_bytes("zero\0byte", b"new")
+    (folder / "link").symlink_to("old")
+    write_bytes("link", b"new")
+    assert (folder / "old").read_text() == "new"
+    assert (folder / "link").is_symlink()
+    write_bytes("/dev/null", b"new")
+    assert not Path("/dev/null").is_file()
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 # --- fmt ---
@@ -224,6 +244,8 @@ def test_diff_runs_one_file_under_two_profiles(run) -> None:
     assert status in (0, 1)
     assert out.startswith("tflite against xnnpack: ")
     assert run("diff", "good.nir")[0] == 2
+    assert run("diff", "good.nir", "good.nir", "--right-profile", "tvm")[0] == 2
+    assert run("diff", "good.nir", "good.nir", "--inputs", "in.npz", "--seed", "1")[0] == 2
 
 
 def test_diff_compares_arrays(run, folder: Path) -> None:

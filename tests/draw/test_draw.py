@@ -19,7 +19,7 @@ from nir.draw.columns import columns
 from nir.draw.dot import Graph
 from nir.draw.picture import picture
 from nir.errors import RunError
-from nir.ir import Function, Module, Symbol, TensorType, Value, tensor
+from nir.ir import Function, Module, Origin, Quantisation, Symbol, TensorType, Value, tensor
 from nir.ops import FAMILIES
 from nir.ops.builder import Builder
 from nir.ops.control import Call, Foreign
@@ -129,6 +129,43 @@ def test_a_function_with_a_target_is_a_box_where_it_is_called() -> None:
     entering = [edge for edge in edges if edge[0] not in box.nodes and edge[1] in box.nodes]
     leaving = [edge for edge in edges if edge[0] in box.nodes and edge[1] not in box.nodes]
     assert (len(entering), len(leaving)) == (1, 1)
+
+
+def test_functions_without_a_target_stand_beside_each_other() -> None:
+    graph = picture(chain(2, "second", chain(3)))
+    assert [cluster.attributes["label"] for cluster in graph.clusters] == ["@main", "@second"]
+    assert "subgraph" in graph.to_dot()
+
+
+def test_labels_and_tooltips_say_what_an_operation_is() -> None:
+    builder = Builder("main")
+    x = builder.parameter("x", tensor((1, 8, 8, 3), "u8", scale=0.5))
+    weights = builder.const(np.zeros((2, 3, 3, 3), np.int8), quantisation=Quantisation.per_channel([0.5, 0.25], 0))
+    y = builder.conv_2d(x, weights, strides=(2, 2), activation="relu6", scale=0.1, location=Origin("layer1"))
+    y = builder.leaky_relu(builder.dequantize(y), alpha=0.1)
+    builder.returns(y)
+    nodes, _ = nodes_and_edges(picture(builder.module))
+    convolution, _, leaky = (node for name, node in nodes.items() if name.startswith("op"))
+    assert "strides 2x2" in convolution["label"]
+    assert "relu6" in convolution["label"]
+    assert "filter 2x3x3x3 i8" in convolution["label"]
+    assert "alpha 0.1<" in leaky["label"]
+    assert convolution["tooltip"].splitlines()[0] == "conv_2d"
+    assert "scale 0.1, zero point 0" in convolution["tooltip"]
+    assert convolution["tooltip"].splitlines()[-1] == "from layer1"
+
+
+def test_an_engine_that_fails_or_takes_for_ever_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = tmp_path / "dot"
+    monkeypatch.setattr("shutil.which", lambda name: str(engine))
+    engine.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
+    engine.chmod(0o755)
+    with pytest.raises(RunError, match="no such luck"):
+        nir.draw.render(chain(2))
+    engine.write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr("nir.draw.layout._TIME_LIMIT", 0.1)
+    with pytest.raises(RunError, match="found no layout"):
+        nir.draw.render(chain(2))
 
 
 def test_one_function_can_be_drawn_alone() -> None:
