@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nir.draw.picture import picture
 from nir.draw.layout import FORMATS
 from nir.draw.layout import render as render_dot
+from nir.draw.picture import picture
 from nir.errors import RunError
 from nir.ir import Module
 
