@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from relay_cases import FLOAT_MODELS, RELAY, TFLITE_MODELS, drawn_values, outputs
 
+import nir
 from nir import relay
-from nir.ir import Module, first_difference
+from nir.ir import Module, first_difference, same
 from nir.passes import relay_to_nir
 
 pytestmark = pytest.mark.skipif(not RELAY.is_dir(), reason="no recorded data: set NIR_DATA to its folder")
@@ -119,6 +120,16 @@ def test_propagation_fills_what_no_qnn_operator_states() -> None:
         "max_pool_2d"
     ]  # only the reshape behind it is stated
     assert all(after.main.operations[index].results[0].type.quantisation is not None for index in unknown)
+
+
+@pytest.mark.parametrize("folder", [*FLOAT_MODELS, *TFLITE_MODELS], ids=named)
+def test_what_is_converted_can_be_saved_and_loaded(folder: Path, tmp_path: Path) -> None:
+    parameters = folder / "model.params"
+    module = relay_to_nir(relay.load(folder / "model.relay", parameters if parameters.exists() else None))
+    nir.save(module, tmp_path / "model.nir")
+    again = nir.load(tmp_path / "model.nir")
+    assert same(module, again, names=True)
+    assert (tmp_path / "model.nir").stat().st_size < 50_000  # weights stand beside the text
 
 
 ANNOTATED = sorted(RELAY.glob("json/*.annotated_*.json.gz"))

@@ -31,9 +31,6 @@ REFUSED = {
 }
 """Programs that cannot be converted, by name or by operator, and why."""
 
-APPROXIMATE = {"qnn.softmax": 4}
-"""Operators whose integer approximation in Relay is not reproduced, and how many steps off a result may be."""
-
 
 def is_refused(program: dict[str, Any]) -> bool:
     return program["name"] in REFUSED or program["op"] in REFUSED
@@ -54,8 +51,6 @@ def test_operator_program(program: dict[str, Any]) -> None:
         assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
         if expected.dtype.kind == "f":
             np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
-        elif program["op"] in APPROXIMATE:
-            assert np.abs(result.astype(int) - expected).max() <= APPROXIMATE[program["op"]]
         else:
             np.testing.assert_array_equal(result, expected)
 
@@ -72,7 +67,7 @@ BOUND = ("w", "bias")
 """Inputs of the programs that are weights: they become constants, as they are in models."""
 
 
-@pytest.mark.parametrize("operator", [name for name in VECTORS if f"qnn.{name}" not in APPROXIMATE])
+@pytest.mark.parametrize("operator", VECTORS)
 def test_stress_vectors(operator: str) -> None:
     arrays = np.load(RELAY / "qnn" / f"{operator}.npz")
     compared = 0
