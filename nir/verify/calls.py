@@ -70,19 +70,17 @@ def _result_findings(op: Operation, callee: Function) -> Iterator[Finding]:
         )
         return
     for index, (type, value) in enumerate(zip(types, op.results, strict=True)):
-        yield from _result_type_finding(op, callee, index, type, value.type)
+        if not fits(value.type, type):
+            yield _wrong_result(op, callee, index, type, value.type)
 
 
-def _result_type_finding(
-    op: Operation, callee: Function, index: int, type: TensorType, declared: TensorType
-) -> Iterator[Finding]:
-    if not fits(declared, type):
-        yield Finding(
-            f"{op.name}: the result is of another type than {function_name(callee.name)} returns",
-            at=("type", index),
-            expected=type_text(type),
-            found=type_text(declared),
-        )
+def _wrong_result(op: Operation, callee: Function, index: int, type: TensorType, declared: TensorType) -> Finding:
+    return Finding(
+        f"{op.name}: the result is of another type than {function_name(callee.name)} returns",
+        at=("type", index),
+        expected=type_text(type),
+        found=type_text(declared),
+    )
 
 
 def _condition_findings(op: While, callee: Function) -> Iterator[Finding]:
@@ -102,14 +100,18 @@ def _body_findings(op: While, callee: Function) -> Iterator[Finding]:
     """What a loop's body returns can be its own first arguments, and the first of it the operation's results."""
     types, parameters = callee.result_types, callee.parameters
     name = function_name(callee.name)
-    if not len(op.results) <= len(types) <= len(parameters):
+    fewest, most = len(op.results), len(parameters)
+    if not fewest <= len(types) <= most:
         yield Finding(
             f"{op.name}: the body {name} returns {count(len(types), 'value')}",
             at=("attribute_value", "body"),
-            expected=f"{len(op.results)} (the results) to {len(parameters)} (its parameters)",
+            expected=f"{fewest}, one for each result"
+            + (f", to {most}, one for each parameter" if fewest < most else ""),
         )
         return
     for index, (type, parameter) in enumerate(zip(types, parameters, strict=False)):
+        result = op.results[index].type if index < fewest else None
+        operand = op.operands[index] if index < len(op.operands) else None
         if not fits(type, parameter.type):
             yield Finding(
                 f"{op.name}: the body {name} returns another type than its parameter number {index} has",
@@ -117,15 +119,14 @@ def _body_findings(op: While, callee: Function) -> Iterator[Finding]:
                 expected=type_text(parameter.type),
                 found=type_text(type),
             )
-    for index, (type, value) in enumerate(zip(types, op.results, strict=False)):
-        yield from _result_type_finding(op, callee, index, type, value.type)
-        operand = op.operands[index] if index < len(op.operands) else None
-        if operand is not None and not fits(value.type, operand.type):
+        elif result is not None and not fits(result, type):
+            yield _wrong_result(op, callee, index, type, result)
+        elif result is not None and operand is not None and not fits(result, operand.type):
             yield Finding(
                 f"{op.name}: the result is of another type than operand {index}, which it is where the body never runs",
                 at=("type", index),
                 expected=type_text(operand.type),
-                found=type_text(value.type),
+                found=type_text(result),
             )
 
 
