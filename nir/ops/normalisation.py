@@ -112,6 +112,8 @@ class InstanceNormalization(Normalisation, name="instance_normalization", nnapi=
     output: Value = result("the normalised images")
 
     def normalise(self, real: Array) -> Array:
+        if not real.size:
+            return real.copy()
         axes = (1, 2) if self.layout is Layout.NHWC else (2, 3)
         centred = real - real.mean(axis=axes, keepdims=True, dtype=np.float64).astype(np.float32)
         variance = np.square(centred).mean(axis=axes, keepdims=True, dtype=np.float64)

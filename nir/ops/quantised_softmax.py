@@ -103,7 +103,9 @@ _RESULT_BITS = 7
 def integer_softmax(
     profile: Profile, values: Array, source: TensorType, target: TensorType, axis: int, rounding: Rounding
 ) -> Array:
-    """Relay's qnn.softmax, Algorithm 1 of arXiv:2207.01405: shares of exp(value) along `axis`. The scale of `source` is at most 1: its reciprocal becomes an integer.
+    """Relay's qnn.softmax, Algorithm 1 of arXiv:2207.01405: shares of exp(value) along `axis`.
+
+    The scale of `source` is 2^-20 to 1: its reciprocal becomes an integer.
 
     e^x is 2^(x log2 e) with log2 e taken as 1 + 1/2 - 1/16; the whole part of that exponent is a shift, the rest is
     taken as linear. Exponentials are in units of the smallest one, in int32, which may wrap around.

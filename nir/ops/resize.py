@@ -93,10 +93,11 @@ class ResizeBilinear(Resizing, name="resize_bilinear", nnapi=23):
             and isinstance(profile, (TfliteProfile, XnnpackProfile))
         ):
             return self._stored(profile, input, sizes)
-        real = profile.dequantise(input, self.input.type)
-        for axis, resized in zip(self.spatial_axes(), sizes, strict=True):
-            real = self._interpolate(real, axis, resized)
-        return profile.quantise(real, self.output.type)
+        with np.errstate(all="ignore"):
+            real = profile.dequantise(input, self.input.type)
+            for axis, resized in zip(self.spatial_axes(), sizes, strict=True):
+                real = self._interpolate(real, axis, resized)
+            return profile.quantise(real, self.output.type)
 
     def _stored(self, profile: Profile, input: Array, sizes: list[int]) -> Array:
         """Interpolates stored integers as TFLite's kernels for signed and unsigned ones do, or XNNPACK's."""

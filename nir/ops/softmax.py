@@ -66,8 +66,9 @@ class Softmax(ArithmeticOperation, name="softmax", nnapi=25):
         """True where Relay's own operator would be used; today's TVM has none."""
         if not isinstance(profile, RelayProfile) or isinstance(profile, TvmProfile) or self.beta != 1:
             return False
-        quantised = is_quantised(self.input.type) and is_quantised(self.output.type)
-        return quantised and parameters(self.input.type).scale <= 1
+        source, target = self.input.type, self.output.type
+        quantised = is_quantised(source) and is_quantised(target) and source.element.bits == 8
+        return quantised and 2**-20 <= parameters(source).scale <= 1
 
     def _softmax(self, real: Array) -> Array:
         result = real - _maximum(real, self.axis)
