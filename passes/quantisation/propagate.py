@@ -150,10 +150,11 @@ class _Propagation:
 
 def _call_pairs(module: Module, op: Operation) -> Iterator[list[Value]]:
     """Arguments with the parameters of the function called, results with what it returns."""
+    arguments = op.operands[1:] if op.name == "if" else op.operands  # the first decides which function is called
     for symbol in op.attributes.values():
         callee = module.functions.get(symbol) if isinstance(symbol, Symbol) else None
         if isinstance(callee, Function):
-            for ours, theirs in (*zip(op.operands, callee.parameters), *zip(op.results, callee.results)):  # noqa: B905
+            for ours, theirs in (*zip(arguments, callee.parameters), *zip(op.results, callee.results)):  # noqa: B905
                 if ours is not None and ours.element is theirs.element and ours.element.is_integer:
                     yield [ours, theirs]
 

@@ -125,6 +125,8 @@ class FunctionConverter:
             return
         if isinstance(expr, relay.Let):
             self._visit_let(expr)
+        elif isinstance(expr, relay.If):
+            self._visit_if(expr)
         elif isinstance(expr, relay.Call) and not isinstance(expr.op, relay.Op):
             self._later(self._resolve_call, expr)
             for child in reversed(expr.children()):
@@ -143,6 +145,34 @@ class FunctionConverter:
         self._later(self._visit, let.body)
         self._later(lambda: self._remember(let.var, self.memo[let.value]))
         self._later(self._visit, let.value)
+
+    def _visit_if(self, choice: relay.If) -> None:
+        """The condition and what the branches take from outside; each branch becomes a function of the module."""
+        captured = free_variables(choice.true_branch, choice.false_branch)
+        self._later(self._finish_if, choice, captured)
+        for expr in (*reversed(captured), choice.cond):
+            self._later(self._visit, expr)
+
+    def _finish_if(self, choice: relay.If, captured: list[relay.Var]) -> None:
+        entries = [self.memo[variable] for variable in (choice.cond, *captured)]
+        if any(entry.failed for entry in entries):
+            self._remember(choice, FAILED)
+            return
+        branches = [
+            self.module.symbol(relay.Function(captured, branch, span=branch.span), name)
+            for branch, name in ((choice.true_branch, "then"), (choice.false_branch, "else"))
+        ]
+        try:
+            condition = self.graph.value_of(entries[0])
+            values = [self.graph.value_of(leaf) for entry in entries[1:] for leaf in entry.leaves()]
+            types = _leaf_types(choice.checked_type)
+            op = self.graph.emit(
+                "if", condition, *values, then_branch=branches[0], else_branch=branches[1], types=types, expr=choice
+            )
+            self._remember(choice, _rebuilt(choice.checked_type, list(op.results)))
+        except Unsupported as problem:
+            self._report(problem, choice)
+            self._remember(choice, FAILED)
 
     def _finish(self, expr: relay.Expr) -> None:
         """Makes the entry of an expression when all below it have theirs."""
@@ -302,6 +332,21 @@ class FunctionConverter:
             self._report(problem, expr)
             return FAILED
         return _rebuilt(expr.checked_type, list(op.results))
+
+
+def free_variables(*bodies: relay.Expr) -> list[relay.Var]:
+    """The variables that stand in `bodies` and are bound outside of them, in the order of their first use."""
+    bound: set[relay.Expr] = set()
+    found: dict[relay.Var, None] = {}
+    for body in bodies:
+        for expr in post_order(body):
+            if isinstance(expr, relay.Function):
+                bound.update(expr.params)
+            elif isinstance(expr, relay.Let):
+                bound.add(expr.var)
+            elif isinstance(expr, relay.Var):
+                found[expr] = None
+    return [variable for variable in found if variable not in bound]
 
 
 def _leaf_types(type: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from relay_cases import converted, main, names, only, outputs
 
 from nir import relay
 from nir.errors import ConvertError, NirError
-from nir.ir import Module, Origin, Quantisation, tensor
+from nir.ir import ElementType, Module, Origin, Quantisation, tensor
 from nir.ops.common import Activation
 from nir.passes import relay_to_nir
 from nir.passes.relay_to_nir import HANDLERS
@@ -114,6 +114,34 @@ def test_global_functions_keep_their_names_and_target() -> None:
     assert len(module.main.results) == 2
 
 
+def test_branches_become_functions_of_what_they_take_from_outside() -> None:
+    module = converted(
+        "%c: bool, %d: bool, %x: Tensor[(3), float32], %t: (Tensor[(3), float32], Tensor[(3), float32])",
+        "let %y = exp(%x);",
+        "if (%c) { let %z = add(%y, %t.1); if (%d) { (%z, %y) } else { (%t.0, %z) } } else { (%x, %x) }",
+    )
+    assert names(module) == ["exp", "if"]
+    assert list(module.functions) == ["main", "then", "else", "then_1", "else_1"]
+    x, first, second = floats(3), floats(3), floats(3)
+    sums = np.exp(x) + second
+    answers = {(True, True): (sums, np.exp(x)), (True, False): (first, sums), (False, True): (x, x)}
+    for (c, d), expected in answers.items():
+        inputs = {"c": np.array(c), "d": np.array(d), "x": x, "t.0": first, "t.1": second}
+        for found, answer in zip(outputs(module, inputs), expected, strict=True):
+            np.testing.assert_allclose(found, answer, rtol=1e-6)
+
+
+def test_quantisation_goes_into_branches() -> None:
+    module = converted(
+        "%c: bool, %x: Tensor[(4), int8]",
+        '%0 = if (%c) { reshape(%x, newshape=[2, 2]) } else { zeros(shape=[2, 2], dtype="int8") };',
+        "qnn.dequantize(%0, 0.5f, 3)",
+    )
+    quantised = {value.type.quantisation for function in module for value in function.values() if value.name != "c"}
+    assert quantised == {None, Quantisation.per_tensor(0.5, 3)}
+    assert all(v.type.quantisation for f in module for v in f.values() if v.element is ElementType.I8)
+
+
 def test_ten_thousand_operators_deep() -> None:
     lines = ["%0 = nn.relu(%x);", *(f"%{i} = add(%{i - 1}, %x);" for i in range(1, 10_000)), "%9999"]
     module = converted("%x: Tensor[(4), float32]", *lines)
@@ -162,7 +190,7 @@ def test_what_a_handler_refuses_can_be_foreign_too() -> None:
     [
         ("%x: Tensor[(4), int64]", "%x", "no element type int64"),
         ("%x: Tensor[(4), float64]", "%x", "no element type float64"),
-        ("%c: bool, %x: Tensor[(3), float32]", "if (%c) { exp(%x) } else { tanh(%x) }", "'if' has no counterpart"),
+        ("%c: bool, %x: Tensor[(3), float32]", "if (%c) { exp(%x) } else { atan(%x) }", "no operator for 'atan'"),
         ("%x: Tensor[(4), float32]", "meta[relay.Constant][0] /* ty=Tensor[(4), float32] */", "does not bring the val"),
         ("%x: Tensor[(1, 4, 4, 3), int8], %w: Tensor[(3, 3, 3, 2), int8]",
          'nn.conv2d(%x, %w, channels=2, kernel_size=[3, 3], data_layout="NHWC", kernel_layout="HWIO", '
