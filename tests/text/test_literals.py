@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nir.errors import ParseError
-from nir.ir import ConstantData, ElementType, Function, Module, TensorType
+from nir.ir import ConstantData, ElementType, Function, Module, TensorType, float32_text
 from nir.ops.constant import Const
 from nir.source import Source
 from nir.text import parse, print_module
@@ -96,7 +96,7 @@ def test_decimals_are_read_correctly_rounded(decimal: Decimal) -> None:
 
 @given(st.floats(allow_nan=False, width=32))
 def test_scales_keep_their_bits(scale: float) -> None:
-    text = f"nir 1.0\n\nfunc @f(%x: tensor<u8, scale={np.float32(scale)!s}, zero_point=0>) -> () {{\n  return\n}}\n"
+    text = f"nir 1.0\n\nfunc @f(%x: tensor<u8, scale={float32_text(scale)}, zero_point=0>) -> () {{\n  return\n}}\n"
     module = parse(text)
     assert struct.pack("f", module["f"].parameters[0].type.quantisation.scale) == struct.pack("f", scale)  # type: ignore[union-attr]
     assert print_module(module) == text
