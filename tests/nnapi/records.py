@@ -97,6 +97,8 @@ def disagreement(record: Record, index: int, actual: np.ndarray) -> str | None:
     expected = np.array(values, np.float64)
     if actual.size != expected.size:
         return f"{actual.size} elements, not {expected.size}"
+    if record.json.get("multinomial_tolerance") is not None:
+        return _frequencies_differ(actual, expected, record.json["multinomial_tolerance"])
     found = actual.astype(np.float64).ravel()
     if ELEMENTS[operand["type"]].is_float:
         allowed = tolerance["atol"] + tolerance["rtol"] * np.abs(expected)
@@ -109,6 +111,16 @@ def disagreement(record: Record, index: int, actual: np.ndarray) -> str | None:
         return None
     first = int(np.flatnonzero(wrong)[0])
     return f"{int(wrong.sum())} of {wrong.size} differ: element {first} is {found[first]}, not {expected[first]}"
+
+
+def _frequencies_differ(actual: np.ndarray, expected: np.ndarray, tolerance: float) -> str | None:
+    """Of drawn classes the shares in each row are compared: the classes themselves are another random sequence."""
+    for row, (found, wanted) in enumerate(zip(actual, expected.reshape(actual.shape), strict=True)):
+        for drawn in np.unique(wanted):
+            difference = abs(float(np.mean(found == drawn)) - float(np.mean(wanted == drawn)))
+            if difference > tolerance:
+                return f"row {row}: the share of class {int(drawn)} differs by {difference}"
+    return None
 
 
 NOT_SHIFTABLE = {"PAD_V2", "CAST", "HASHTABLE_LOOKUP", "LSH_PROJECTION", "QUANTIZED_16BIT_LSTM"}

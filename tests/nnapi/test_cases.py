@@ -6,6 +6,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 from data import data_folder, data_path
 
@@ -103,3 +104,17 @@ def test_nothing_is_left_out() -> None:
             except (WrongShape, InferenceError, ValueError, TypeError):
                 pass
     assert refused == []
+
+
+def test_drawn_classes_are_compared_by_their_shares() -> None:
+    operand = {"type": "TENSOR_INT32", "dims": [1, 8]}
+    drawn = Record(
+        {
+            "operands": [operand],
+            "outputs": {"0": [0, 0, 0, 0, 1, 1, 1, 1]},
+            "tolerance": {"quant_lsb": 1},
+            "multinomial_tolerance": 0.13,
+        }
+    )
+    assert disagreement(drawn, 0, np.array([[1, 0, 1, 0, 1, 0, 1, 1]])) is None
+    assert disagreement(drawn, 0, np.array([[1, 1, 1, 0, 1, 0, 1, 1]])) is not None
