@@ -137,7 +137,10 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, which then takes its place, safely on the disk."""
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.tmp")
     try:
+        temporary.touch()
+        rights = temporary.stat().st_mode  # those of any new file; safetensors would let nobody else read it
         write(temporary)
+        temporary.chmod(rights)
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -310,6 +310,7 @@ def test_convert_writes_text_and_weights(run, folder: Path) -> None:
     (folder / "model.params").write_bytes(nir.relay.write_params({"w": weights}))
     status, out, _ = run("convert", "model.relay", "--params", "model.params")
     assert (status, out) == (0, "model.nir\nmodel.safetensors\n")
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "model.nir").stat().st_mode
     module = nir.load("model.nir")
     x = np.array([[1, -2, 3, -4]], np.float32)
     np.testing.assert_allclose(nir.run(module, [x])["output_0"], np.maximum(x @ weights.T, 0), rtol=1e-6)
