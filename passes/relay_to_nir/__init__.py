@@ -21,6 +21,7 @@ from nir.passes.relay_to_nir.converter import ModuleConverter
 from nir.passes.relay_to_nir.entry import NodeEntry
 from nir.passes.relay_to_nir.finishing import finish
 from nir.passes.relay_to_nir.table import HANDLERS
+from nir.relay import infer_types
 from nir.relay.ast import Module as RelayModule
 from nir.verify import verify
 
@@ -42,6 +43,11 @@ def relay_to_nir(
 
     Raises `ConvertError` with everything that cannot be converted, each once, and with how often it occurs.
     """
+    if "main" not in relay_module:
+        known = ", ".join(f"@{name}" for name in relay_module.functions) or "no function at all"
+        raise ConvertError("the module has no function @main", expected="def @main(...) { ... }", found=known)
+    if relay_module.main.body.checked_type is None:
+        infer_types(relay_module)
     converter = ModuleConverter(relay_module, HANDLERS, foreign, Rounding(rounding))
     with _collector_paused():
         module = converter.convert()

@@ -27,7 +27,14 @@ from nir.relay.visitor import post_order
 Step = Callable[[], None]
 
 TRANSPARENT = frozenset(
-    {"annotation.compiler_begin", "annotation.compiler_end", "annotation.stop_fusion", "copy", "on_device"}
+    {
+        "annotation.compiler_begin",
+        "annotation.compiler_end",
+        "annotation.stop_fusion",
+        "copy",
+        "device_copy",
+        "on_device",
+    }
 )
 """Operators that hand their argument on, be it a tensor or a tuple: what they say does not concern the numbers."""
 

@@ -22,6 +22,7 @@ from nir.ir import (
     Value,
 )
 from nir.ops import OPERATORS_BY_NAME
+from nir.ops.constant import Const
 from nir.passes.dead_code import live_operations
 from nir.passes.relay_to_nir.entry import NodeEntry
 from nir.passes.relay_to_nir.names import WeightNames, name_values, readable_name
@@ -93,8 +94,12 @@ class Graph:
         self, array: np.ndarray, quantisation: Quantisation | None = None, name: str | None = None, expr: Any = None
     ) -> Value:
         """Adds a constant; `name` is the one that its elements get in a weights file."""
-        data = ConstantData(array, None if name is None else self._weight_names.take(name, array))
-        op = self.emit("const", value=data, element=ElementType.from_numpy(array.dtype), quantisation=quantisation)
+        op = self.emit(
+            "const",
+            value=ConstantData(array, name),
+            element=ElementType.from_numpy(array.dtype),
+            quantisation=quantisation,
+        )
         op.results[0].name = readable_name(name)
         if name is not None:
             op.location = Origin(name, getattr(expr, "span", None))
@@ -123,6 +128,11 @@ class Graph:
         """The function with what `results` depend on, and all values named."""
         returned = list(results)
         operations = live_operations(self.operations, returned)
+        for op in operations:
+            if isinstance(op, Const) and op.value.name is not None:
+                op.attributes["value"] = ConstantData(
+                    op.value.array, self._weight_names.take(op.value.name, op.value.array)
+                )
         name_values(self.parameters, operations)
         return Function(name, self.parameters, operations, returned, attributes)
 

@@ -213,6 +213,19 @@ def test_every_handler_is_for_an_operator_of_relay() -> None:
     assert set(HANDLERS) <= set(operators())
 
 
+def test_a_module_without_main_is_refused() -> None:
+    source = relay.load('#[version = "0.0.5"]\ndef @other(%x: Tensor[(4), float32]) { %x }')
+    with pytest.raises(ConvertError, match="no function @main") as caught:
+        relay_to_nir(source)
+    assert caught.value.diagnostics[0].found == "@other"
+
+
+def test_a_module_built_in_python_gets_its_types_first() -> None:
+    x = relay.Var("x", relay.TensorType((2, 3), "float32"))
+    module = relay_to_nir(relay.Module({"main": relay.Function([x], relay.Call(relay.Op("tanh"), [x]))}))
+    assert names(module) == ["tanh"]
+
+
 # --- floats ---
 
 
@@ -312,6 +325,8 @@ def test_batch_norm_behind_a_convolution(known: bool) -> None:
     module = relay_to_nir(source)
     assert "conv_2d" in names(module)
     assert (names(module) == ["conv_2d"]) == known
+    if known:
+        assert [op.attributes["value"].name for op in module.main if op.name == "const"] == ["w", "w_bias"]
     inputs = {parameter.name: values[parameter.name] for parameter in module.main.parameters}
     convolved = outputs(converted(SIGNATURE, CONVOLUTION), {name: values[name] for name in "xwb"})[0]
     g, b, m, v = (values[name].reshape(1, 2, 1, 1) for name in "gbmv")
