@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
+from nir.ir import Operation, Quantisation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.axes import normal_axis
 from nir.ops.common import Layout
 from nir.ops.families import ArithmeticOperation, is_quantised
-from nir.ops.profiles import Array, Profile
+from nir.ops.fixed_point import multiply_double_rounding
+from nir.ops.fixed_point_functions import inverse_square_root
+from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
+from nir.ops.quantised_arithmetic import centred, saturated
 
 
 class Normalisation(ArithmeticOperation):
@@ -53,6 +56,27 @@ class L2Normalization(Normalisation, name="l2_normalization", nnapi=11):
     def infer_shapes(self) -> Sequence[Shape]:
         normal_axis(self.axis, len(self.input.shape))
         return [self.input.shape]
+
+    def reference(self, profile: Profile, input: Array) -> Array:
+        target = self.output.type
+        middle = (target.element.minimum + target.element.maximum + 1) // 2 if target.element.is_integer else 0
+        if (
+            isinstance(profile, (TfliteProfile, XnnpackProfile))
+            and self.input.element.bits == 8
+            and target.quantisation == Quantisation.per_tensor(1 / 128, middle)
+        ):
+            return self._in_integers(input)
+        return super().reference(profile, input)
+
+    def _in_integers(self, input: Array) -> Array:
+        """LiteRT's kernels, which multiply by a fixed-point inverse square root; where the factor 128 comes in decides
+        how the product is rounded, and differs between signed and unsigned storage.
+        """
+        distance = centred(input, self.input.type)
+        mantissa, exponent = inverse_square_root(np.square(distance).sum(axis=self.axis, keepdims=True))
+        if input.dtype.kind == "u":
+            return saturated(multiply_double_rounding(distance << 7, mantissa, exponent), self.output.type)
+        return saturated(multiply_double_rounding(distance, mantissa, exponent + 7), self.output.type)
 
     def normalise(self, real: Array) -> Array:
         length = np.sqrt(np.square(real).sum(axis=self.axis, keepdims=True))

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nir.ir import InferenceError, Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
+from nir.ir import (
+    InferenceError,
+    Operation,
+    QuantisationRule,
+    Shape,
+    Trait,
+    Value,
+    attribute,
+    constraint,
+    operand,
+    result,
+)
 from nir.ir.types import Dimension
 from nir.ops import resizing
 from nir.ops.common import Layout
@@ -131,7 +142,7 @@ class ResizeBilinear(Resizing, name="resize_bilinear", nnapi=23):
         return first
 
 
-class ResizeNearestNeighbor(Resizing, name="resize_nearest_neighbor", nnapi=94):
+class ResizeNearestNeighbor(Resizing, name="resize_nearest_neighbor", traits={Trait.MOVES}, nnapi=94):
     """Resizes images, taking the nearest pixel.
 
     func @example(%x: tensor<1x2x2x3xu8>) -> tensor<1x4x4x3xu8> {

@@ -30,6 +30,7 @@ CODES = {
     "hard_swish": ("HARD_SWISH", 1, "HardSwishOptions"),
     "leaky_relu": ("LEAKY_RELU", 2, "LeakyReluOptions"),
     "prelu": ("PRELU", 1, None),
+    "l2_normalization": ("L2_NORMALIZATION", 2, "L2NormOptions"),
     "softmax": ("SOFTMAX", 2, "SoftmaxOptions"),
     "concatenation": ("CONCATENATION", 2, "ConcatenationOptions"),
     "mean": ("MEAN", 2, "ReducerOptions"),
@@ -159,6 +160,8 @@ def cases(sets: int) -> list[Case]:
             make("leaky_relu", [left], result, alpha=alpha)
             make("leaky_relu", [left], result, alpha=float(np.float32(0.01)))  # too small a slope for XNNPACK
             make("prelu", [left, tensor([1, 1, 16], right[2])], result)
+            make("l2_normalization", [tensor([4, 32], first)], (element, [4, 32], 1 / 128, middle))
+            make("l2_normalization", [tensor([60, 2], first)], (element, [60, 2], 1 / 128, middle))
             beta = 1.0 if index % 3 else float(np.float32(random.uniform(0.3, 2)))
             make("softmax", [tensor([4, 32], scale(-6, -0.5))], (element, [4, 32], 1 / 256, lowest), beta=beta)
             make("softmax", [tensor([200, 3], scale(-6, -0.5))], (element, [200, 3], 1 / 256, lowest), beta=1.0)
