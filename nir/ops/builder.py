@@ -10,6 +10,7 @@ b.returns(y)
 from __future__ import annotations
 
 import functools
+import keyword
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,20 @@ from nir.ops.constant import Const
 
 
 class Builder(FunctionBuilder):
-    """Builds one function; `b.<operator>(operands, attributes, scale=..., zero_point=...)` adds an operation."""
+    """Builds one function; `b.<operator>(operands, attributes, scale=..., zero_point=...)` adds an operation.
+
+    Operators whose names are Python's (`if`, `while`) have an underscore behind them: `b.if_(...)`.
+    """
 
     def __getattr__(self, name: str) -> Any:
-        operator = OPERATORS_BY_NAME.get(name)
+        operator = OPERATORS_BY_NAME.get(name.removesuffix("_") if keyword.iskeyword(name[:-1]) else name)
         if operator is None:
             raise AttributeError(f"there is no operator '{name}'")
         return functools.partial(self.emit, operator)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *OPERATORS_BY_NAME})
+        names = (f"{name}_" if keyword.iskeyword(name) else name for name in OPERATORS_BY_NAME)
+        return sorted({*super().__dir__(), *names})
 
     def const(self, value: Any, type: TensorType | None = None, *, name: str | None = None, **fields: Any) -> Value:
         """Adds a constant from an array, a list or a number: float32 for floats, int32 for Python integers.

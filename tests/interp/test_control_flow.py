@@ -10,7 +10,6 @@ from nir.errors import RunError
 from nir.interp import Interpreter, Trace, run
 from nir.ir import tensor
 from nir.ops.builder import Builder
-from nir.ops.control_flow import If
 from nir.verify import check
 
 LOOP = """nir 1.0
@@ -75,7 +74,7 @@ def nested(depth: int) -> Builder:
         condition = inner.const(np.array([True]))
         y = inner.add(x, x) if level == depth - 1 else x
         branches = {"then_branch": f"f{level + 1}", "else_branch": f"f{depth}"}
-        [result] = inner.emit(If, condition, y, types=[tensor(1)], **branches)
+        [result] = inner.if_(condition, y, types=[tensor(1)], **branches)
         inner.returns(result)
     return builder
 
