@@ -73,7 +73,7 @@ $(ENVIRONMENT):
 	@touch $@
 
 define install
-	@echo "Installing neuron-ir[$(1)] into $(VENV) (only when setup.cfg changes)"
+	@echo "Installing neuron-ir[$(1)] into $(VENV): a minute or so, and only when setup.cfg changes"
 	@$(BIN)/python -m pip install --editable '.[$(1)]' > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log >&2; exit 1; }
 	@touch $@
 endef
