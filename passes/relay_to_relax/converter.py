@@ -31,6 +31,7 @@ from nir.relay.ast import (
     TupleGetItem,
     Var,
 )
+from nir.relay.infer import infer_types
 from nir.relay.types import FuncType, TensorType, TupleType, Type
 from nir.relay.visitor import post_order
 from nir.source import Span
@@ -45,7 +46,8 @@ def relay_to_relax(module: Module, *, rounding: str = "UPWARD", compute_dtype: s
     Its `main` has the parameters of the Relay `main`, in order and with their names; a tuple result stays a tuple.
     `rounding` ("UPWARD", "TONEAREST") and `compute_dtype` ("int64", "float32", "float64") say how `qnn` operators
     requantise that do not say it themselves, as TVM's requantize_config did; the defaults are what TVM 0.15 did for
-    the target `llvm`. An `if` computes both branches and selects.
+    the target `llvm`. An `if` computes both branches and selects. Types that are not known yet are inferred, and
+    filled in.
 
     Raises ConvertError for operators that have no lowering (all of them at once), constants whose values the module
     does not bring, extents known only at run time, recursive functions, and functions used as values.
@@ -59,6 +61,8 @@ def relay_to_relax(module: Module, *, rounding: str = "UPWARD", compute_dtype: s
             )
     if "main" not in module:
         raise ConvertError("the module has no function @main", found=repr(module))
+    if module.main.body.checked_type is None:  # built by hand
+        infer_types(module)
     return _Converter(module, RequantizeConfig(rounding, compute_dtype)).convert()
 
 

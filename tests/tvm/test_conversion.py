@@ -73,6 +73,14 @@ def test_results_may_be_parameters_and_constants() -> None:
     assert [array.tolist() for array in found] == [ONE.tolist(), 3.0, ONE.tolist(), 4]
 
 
+def test_types_of_a_module_built_by_hand_are_inferred() -> None:
+    x = Var("x", TensorType((3, 4), "float32"))
+    attributes = complete(operators()["reshape"], {"newshape": (-1, 2)}, lambda _name: None)
+    module = Module({"main": Function([x], Call(Op("reshape"), (x,), attributes))})
+    (found,) = nir.tvm.run(relay_to_relax(module), {"x": MATRIX})
+    np.testing.assert_array_equal(found, MATRIX.reshape(6, 2))
+
+
 def test_tuples_go_in_and_out() -> None:
     text = """def @main(%p: (Tensor[(4), float32], Tensor[(4), float32])) {
         let %q = (%p.1, add(%p.0, %p.1)); (%q.1, %q) }"""
