@@ -104,6 +104,85 @@ SHAPED: dict[str, Callable[[], np.ndarray]] = {
 }  # fmt: skip
 
 
+B = np.random.default_rng(3).standard_normal((1, 4, 6, 8)).astype(np.float32)
+V = np.random.default_rng(4).standard_normal(8).astype(np.float32)
+
+
+def standardised(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+
+
+def groups_standardised(x: np.ndarray) -> np.ndarray:
+    return standardised(x.reshape(1, 4, 6, 2, 4), (1, 2, 4)).reshape(x.shape)
+
+
+def response_normalised(x: np.ndarray, size: int) -> np.ndarray:
+    padded = np.pad(x**2, ((0, 0), (0, 0), (0, 0), (size // 2, size // 2)))
+    total = np.lib.stride_tricks.sliding_window_view(padded, size, 3).sum(-1)
+    return x / (2 + 0.3 / size * total) ** 0.75
+
+
+def blocks(x: np.ndarray, order: str) -> np.ndarray:
+    """depth_to_space of NHWC images with 2 x 2 blocks; `order` is how channels hold depth (c), row (y), column (x)."""
+    split = x.reshape(1, 4, 6, *(2 for _ in order))
+    places = [3 + order.index(letter) for letter in "yxc"]
+    return split.transpose(0, 1, places[0], 2, places[1], places[2]).reshape(1, 8, 12, 2)
+
+
+IMAGES: dict[str, Callable[[], np.ndarray]] = {
+    "nn.layer_norm(%b, %v, %v)": lambda: standardised(B, (3,)) * V + V,
+    "nn.layer_norm(%b, %v, %v, scale=False, center=False)": lambda: standardised(B, (3,)),
+    "nn.instance_norm(%b, %v, %v, axis=3)": lambda: standardised(B, (1, 2)) * V + V,
+    "nn.group_norm(%b, %v, %v, num_groups=2, axis=3)": lambda: groups_standardised(B) * V + V,
+    "nn.lrn(%b, size=3, axis=3, bias=2f, alpha=0.3f, beta=0.75f)": lambda: response_normalised(B, 3),
+    "nn.l2_normalize(%b, eps=0.5f, axis=[1, 3])": lambda: B / np.sqrt(
+        np.maximum((B**2).sum((1, 3), keepdims=True), 0.5)
+    ),
+    'nn.depth_to_space(%b, block_size=2, layout="NHWC")': lambda: blocks(B, "yxc"),
+    'nn.depth_to_space(%b, block_size=2, layout="NHWC", mode="CRD")': lambda: blocks(B, "cyx"),
+    'transpose(nn.depth_to_space(transpose(%b, axes=[0, 3, 1, 2]), block_size=2, mode="CRD"), axes=[0, 2, 3, 1])':
+        lambda: blocks(B, "cyx"),
+    "nn.batch_to_space_nd(nn.space_to_batch_nd(%b, block_shape=[2, 3], paddings=[[0, 0], [1, 2]]), "
+    "block_shape=[2, 3], crops=[[1, 0], [1, 2]])": lambda: B[:, 1:],
+    "nn.space_to_batch_nd(%b, block_shape=[1, 2], paddings=[[0, 0], [2, 0]], pad_value=7f)": lambda: np.pad(
+        B, ((0, 0), (0, 0), (2, 0), (0, 0)), constant_values=7
+    ).reshape(4, 4, 2, 8).transpose(2, 0, 1, 3),
+    "nn.pad(%b, 1.5f, pad_width=[[0, 0], [1, 0], [0, 2], [0, 0]])": lambda: np.pad(
+        B, ((0, 0), (1, 0), (0, 2), (0, 0)), constant_values=1.5
+    ),
+    'nn.pad(%b, 0f, pad_width=[[0, 0], [1, 2], [3, 0], [0, 0]], pad_mode="reflect")': lambda: np.pad(
+        B, ((0, 0), (1, 2), (3, 0), (0, 0)), mode="reflect"
+    ),
+    "transpose(%b, axes=None)": lambda: B.T,
+    "squeeze(%b)": lambda: B[0],
+    "expand_dims(%b, axis=1, num_newaxis=2)": lambda: B[:, None, None],
+    "reverse(%b, axis=-2)": lambda: B[:, :, ::-1],
+    "nn.batch_flatten(%b)": lambda: B.reshape(1, -1),
+    "nn.batch_matmul(reshape(%b, newshape=[4, 6, 8]), reshape(%v, newshape=[1, 1, 8]), transpose_b=True)": lambda: B[0] @ V[:, None],
+    "nn.matmul(reshape(%b, newshape=[24, 8]), reshape(%v, newshape=[1, 8]), units=1, transpose_b=True)": lambda: (
+        B.reshape(24, 8) @ V[:, None]
+    ),
+    "nn.prelu(%b, %v, axis=3)": lambda: np.where(B > 0, B, B * V),
+    "nn.adaptive_avg_pool2d(%b, output_size=[2, 3], layout=\"NHWC\")": lambda: B.reshape(1, 2, 2, 3, 2, 8).mean((2, 4)),
+    "nn.global_max_pool2d(%b, layout=\"NHWC\")": lambda: B.max((1, 2), keepdims=True),
+    "gather(%b, argsort(%b, axis=3), axis=3)": lambda: np.sort(B, 3),
+    "add(shape_of(%b, dtype=\"int32\"), ndarray_size(%b, dtype=\"int32\"))": lambda: np.array(B.shape) + B.size,
+    'arange(1f, 3f, 0.5f, dtype="float32")': lambda: np.arange(1, 3, 0.5),
+    "nn.bias_add(%b, %v, axis=3)": lambda: B + V,
+    "nn.upsampling(%b, scale_h=2f, scale_w=3f, layout=\"NHWC\")": lambda: B.repeat(2, 1).repeat(3, 2),
+    'gather_nd(%b, reshape(floor_divide(arange(0, 4, 1, dtype="int32"), 2), newshape=[2, 2]))': lambda: B[[0, 0], [1, 1]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", IMAGES)
+def test_images(expression: str) -> None:
+    expected = IMAGES[expression]()
+    module = converted("%b: Tensor[(1, 4, 6, 8), float32], %v: Tensor[(8), float32]", expression)
+    found = outputs(module, {"b": B, "v": V})[0]
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("expression", SHAPED)
 def test_shapes_and_indices(expression: str) -> None:
     expected = SHAPED[expression]()
