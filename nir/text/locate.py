@@ -8,7 +8,10 @@ such part (a pass may have changed the operation since).
 from __future__ import annotations
 
 import re
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from nir.errors import ParseError
 from nir.ir import Function, Operation
@@ -21,6 +24,9 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _OPENING, _CLOSING = frozenset("([{<"), frozenset(")]}>")
+
+_RECENT: weakref.WeakKeyDictionary[Source, dict[tuple[str, int, int], Any]] = weakref.WeakKeyDictionary()
+"""What was taken apart last, for every source."""
 
 Range = tuple[int, int]
 Part = str | tuple[str, int | str]
@@ -173,9 +179,22 @@ def locate(op: Operation, part: Part) -> Span | None:
     """The span of `part` (see `Part`) in the statement that `op` was read from, or None."""
     if not isinstance(op.location, Span):
         return None
-    outline = _outline(op.location.source, op.location.start, op.location.end)
+    source, start, end = op.location.source, op.location.start, op.location.end
+    outline: Outline = _remembered(source, ("operation", start, end), lambda: _outline(source, start, end))
     found = _simple(outline, part) if isinstance(part, str) else _indexed(outline, *part)
     return None if found is None else Span(op.location.source, *found)
+
+
+def _remembered(source: Source, place: tuple[str, int, int], make: Callable[[], Any]) -> Any:
+    """What `make` finds at a place, kept for as long as questions are about the same few places: one statement may
+    have very many parts, and an error in each.
+    """
+    memory = _RECENT.setdefault(source, {})
+    if place not in memory:
+        if len(memory) >= 4:
+            memory.clear()
+        memory[place] = make()
+    return memory[place]
 
 
 def _simple(outline: Outline, part: str) -> Range | None:
@@ -207,10 +226,17 @@ class _Signature:
 
 
 def _signature(function: Function) -> _Signature:
-    """Takes the signature apart, from the function's name on."""
+    """The parts of a function's signature."""
     assert function.location is not None
-    source, signature = function.location.source, _Signature()
-    cursor = _Cursor(source, function.location.end, len(source.text))
+    source, start = function.location.source, function.location.end
+    signature: _Signature = _remembered(source, ("signature", start, 0), lambda: _signature_at(source, start))
+    return signature
+
+
+def _signature_at(source: Source, start: int) -> _Signature:
+    """Takes a signature apart, from behind the function's name on."""
+    signature = _Signature()
+    cursor = _Cursor(source, start, len(source.text))
     cursor.accept("(")
     while cursor.kind == "value":
         signature.parameters.append(cursor.advance())
@@ -251,18 +277,24 @@ def locate_return(function: Function, index: int | None = None) -> Span | None:
     """The span of returned value `index`, or of the word `return` for None."""
     if function.location is None:
         return None
+    source, place = function.location.source, ("return", function.location.end, len(function.operations))
+    word, *values = _remembered(source, place, lambda: _returned(function)) or [None]
+    found = word if index is None else values[index] if index < len(values) else None
+    return None if found is None else Span(source, *found)
+
+
+def _returned(function: Function) -> list[Range]:
+    """Where the word `return` and the values behind it stand; empty where that is not found."""
+    assert function.location is not None
     source = function.location.source
     spans = [
         op.location.end for op in function.operations if isinstance(op.location, Span) and op.location.source is source
     ]
     cursor = _Cursor(source, max(spans) if spans else _signature(function).body, len(source.text))
     if cursor.text != "return":
-        return None
-    if index is None:
-        return Span(source, *cursor.advance())
-    cursor.advance()
-    values: list[Range] = []
+        return []
+    ranges = [cursor.advance()]
     while cursor.kind == "value":
-        values.append(cursor.advance())
+        ranges.append(cursor.advance())
         cursor.accept(",")
-    return Span(source, *values[index]) if index < len(values) else None
+    return ranges

@@ -22,6 +22,7 @@ from nir.verify.findings import (
     count,
     function_name,
     is_subject,
+    list_text,
     operand_name,
     result_name,
     type_text,
@@ -89,7 +90,7 @@ def return_findings(function: Function) -> Iterator[Finding]:
             f"{function_name(function.name)} returns {count(len(function.results), 'value')}",
             at="return",
             expected=count(len(declared), "value") + ", as its signature says",
-            found=", ".join(map(value_name, function.results)) or None,
+            found=list_text(map(value_name, function.results)) if function.results else None,
         )
         return
     for index, (type, value) in enumerate(zip(declared, function.results, strict=True)):

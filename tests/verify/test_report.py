@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from nir.ir import ConstantData, Module, Origin, tensor
 from nir.ops.activation import Relu
 from nir.ops.builder import Builder
 from nir.ops.control import Foreign
 from nir.source import Source
+from nir.text import parse
 from nir.verify import check
 
 X = tensor((4,))
@@ -98,3 +100,26 @@ def test_messages_stay_short_whatever_they_are_about() -> None:
     b.function.declared_result_types = (X,)
     for diagnostic in check(b.module):
         assert len(diagnostic.render()) < 1500
+
+
+MANY = 20_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "func @f(" + ", ".join(f"%x{i}: tensor<4xu8, scale=0.0>" for i in range(MANY)) + ") -> () {\n  return\n}\n",
+        "func @f() -> (" + ", ".join(["tensor<f16>"] * MANY) + ") {\n  %0 = const dense<1> : tensor<f32>\n"
+        "  return " + ", ".join(["%0"] * MANY) + "\n}\n",
+        "func @f() -> () {\n  " + ", ".join(f"%r{i}" for i in range(MANY)) + ' = foreign "f"() : ('
+        "" + ", ".join(["tensor<u8, scale=0.0>"] * MANY) + ")\n  return\n}\n",
+    ],
+    ids=["parameters", "returned values", "results"],
+)
+def test_an_error_in_every_part_of_one_statement(text: str) -> None:
+    """Every caret stands right, and the statement is not taken apart again for each: that would take minutes."""
+    found = check(parse(text))
+    assert len(found) == MANY
+    columns = [diagnostic.span.start for diagnostic in found if diagnostic.span is not None]
+    assert len(set(columns)) == MANY
+    assert columns == sorted(columns)
