@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nir.errors import RunError
 from nir.ir import Quantisation, TensorType
 from nir.ops.profiles import Array
 
@@ -22,18 +23,26 @@ def is_coordinate_type(type: TensorType) -> bool:
     return type.quantisation == (BOX_QUANTISATION if type.element.is_integer else None)
 
 
+def check_corners(name: str, boxes: Array) -> None:
+    """Raises `RunError` for a box whose second corner lies before its first, or is not a number."""
+    flat = boxes.reshape(-1, 4)
+    wrong = flat[~(flat[:, :2] <= flat[:, 2:]).all(axis=1)]
+    if len(wrong):
+        raise RunError(f"{name}: {wrong[0].tolist()} is no box", expected="x1 <= x2 and y1 <= y2")
+
+
 def transform_boxes(boxes: Array, deltas: Array, sizes: Array) -> Array:
     """Boxes with their centres moved by (dx, dy) times width and height, and those multiplied by exp(dw), exp(dh).
 
     `boxes` and `deltas` broadcast against each other; `sizes` [..., 2] are height and width of the images that the
     result is cut to.
     """
-    corners, extents = boxes[..., :2], boxes[..., 2:] - boxes[..., :2]
-    centres = corners + extents / np.float32(2) + deltas[..., :2] * extents
+    extents = boxes[..., 2:] - boxes[..., :2]
+    centres = (boxes[..., :2] + boxes[..., 2:]) / np.float32(2) + deltas[..., :2] * extents
     halves = np.exp(deltas[..., 2:]) * extents / np.float32(2)
     limits = sizes[..., ::-1]
     moved = np.concatenate([centres - halves, centres + halves], axis=-1)
-    return np.clip(moved, np.float32(0), np.concatenate([limits, limits], axis=-1)).astype(np.float32)
+    return np.minimum(np.maximum(moved, np.float32(0)), np.concatenate([limits, limits], axis=-1)).astype(np.float32)
 
 
 def overlaps(boxes: Array, box: Array) -> Array:
@@ -45,19 +54,17 @@ def overlaps(boxes: Array, box: Array) -> Array:
         return shared / (areas + np.prod(box[2:] - box[:2]) - shared)
 
 
-def suppress(
-    boxes: Array,
-    scores: Array,
-    candidates: Array,
-    most: int,
-    damping: Callable[[Array], Array],
-    threshold: float = -np.inf,
-) -> tuple[Array, Array]:
-    """Picks the candidate with the best score, damps the scores of the others by their overlap with it, and so on.
+Rule = Callable[[Array, Array], tuple[Array, Array]]
+"""What a pick does to the other candidates: from their scores and their overlaps with it, new scores and whether they
+stay.
+"""
 
-    `candidates` are indices into `boxes` [n, 4] and `scores` [n]; `damping` gives a factor per overlap; candidates
-    whose score comes below `threshold`, or that are damped to nothing with the factor 0, are dropped. Returns the
-    indices picked (at most `most`; all where negative) in order, and their scores when they were picked.
+
+def suppress(boxes: Array, scores: Array, candidates: Array, most: int, rule: Rule) -> tuple[Array, Array]:
+    """Picks the candidate with the best score, applies `rule` to the others, and so on.
+
+    `candidates` are indices into `boxes` [n, 4] and `scores` [n]. Returns the indices picked (at most `most`; all
+    where negative) in order, and their scores when they were picked.
     """
     left, values = candidates.copy(), scores[candidates].astype(np.float32)
     picked: list[int] = []
@@ -66,26 +73,39 @@ def suppress(
         best = int(np.argmax(values))
         picked.append(int(left[best]))
         picked_scores.append(float(values[best]))
-        factors = damping(overlaps(boxes[left], boxes[left[best]])).astype(np.float32)
-        values = values * factors
-        kept = (factors > 0) & (values >= threshold)
+        values, kept = rule(values, overlaps(boxes[left], boxes[left[best]]))
         kept[best] = False
         left, values = left[kept], values[kept]
     return np.array(picked, np.int64), np.array(picked_scores, np.float32)
 
 
+def drop(threshold: float) -> Rule:
+    """Candidates that overlap the pick by `threshold` or more go."""
+    return lambda values, shared: (values, ~(shared >= np.float32(threshold)))
+
+
+def damp(kernel: Callable[[Array], Array], least: float) -> Rule:
+    """Scores are multiplied by what the kernel makes of the overlap; those that come below `least` go."""
+
+    def rule(values: Array, shared: Array) -> tuple[Array, Array]:
+        damped = values * kernel(shared)
+        return damped, ~(damped < np.float32(least))
+
+    return rule
+
+
 def hard(threshold: float) -> Callable[[Array], Array]:
-    """Damping that drops what overlaps by `threshold` or more."""
+    """The kernel 1 below `threshold`, 0 from there on."""
     return lambda shared: np.where(shared < np.float32(threshold), np.float32(1), np.float32(0))
 
 
 def linear(threshold: float) -> Callable[[Array], Array]:
-    """Damping by 1 - overlap from `threshold` on."""
+    """The kernel 1 below `threshold`, 1 - overlap from there on."""
     return lambda shared: np.where(shared < np.float32(threshold), np.float32(1), np.float32(1) - shared)
 
 
 def gaussian(sigma: float) -> Callable[[Array], Array]:
-    """Damping by exp(-overlap^2 / sigma)."""
+    """The kernel exp(-overlap^2 / sigma)."""
     return lambda shared: np.exp(-shared * shared / np.float32(sigma))
 
 

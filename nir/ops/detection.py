@@ -21,7 +21,18 @@ from nir.ir import (
 )
 from nir.ir.types import FLOATS, INT32, QUANTISED_8
 from nir.ops.axes import divide, merge_dimension, times
-from nir.ops.boxes import best_first, gaussian, hard, is_coordinate_type, linear, suppress, transform_boxes
+from nir.ops.boxes import (
+    best_first,
+    check_corners,
+    damp,
+    drop,
+    gaussian,
+    hard,
+    is_coordinate_type,
+    linear,
+    suppress,
+    transform_boxes,
+)
 from nir.ops.common import Layout
 from nir.ops.families import PerTensorOperation
 from nir.ops.profiles import Array, Profile
@@ -94,6 +105,7 @@ class AxisAlignedBboxTransform(DetectionOperation, name="axis_aligned_bbox_trans
     def reference(self, profile: Profile, boxes: Array, deltas: Array, batch: Array, images: Array) -> Array:
         real_boxes, real_deltas, _, sizes = self.real(profile, boxes, deltas, batch, images)
         check_batch(self.name, batch, len(images))
+        check_corners(self.name, real_boxes)
         by_class = real_deltas.reshape(len(boxes), deltas.shape[1] // 4, 4)
         moved = transform_boxes(real_boxes[:, np.newaxis], by_class, sizes[batch][:, np.newaxis])
         return self.stored(profile, 0, moved.reshape(deltas.shape))
@@ -148,6 +160,11 @@ class BoxWithNmsLimit(DetectionOperation, name="box_with_nms_limit", nnapi=44):
     def sigma_is_positive(self) -> bool:
         return self.kernel is not Damping.GAUSSIAN or self.sigma > 0
 
+    @constraint("C3: there is a class besides the background", at="scores")
+    def has_classes(self) -> bool:
+        classes = self.scores.shape[1]
+        return classes is None or classes > 1
+
     def infer_shapes(self) -> Sequence[Shape]:
         count = merge_dimension(self.scores.shape[0], self.boxes.shape[0], "scores and boxes differ in number", "boxes")
         merge_dimension(count, self.batch.shape[0], "there is not one batch index for each box", "batch")
@@ -172,12 +189,11 @@ class BoxWithNmsLimit(DetectionOperation, name="box_with_nms_limit", nnapi=44):
 
     def _image(self, scores: Array, boxes: Array, rows: Array) -> tuple[Array, Array, Array]:
         """Rows, classes and scores of the detections in one image."""
+        rule = damp(self._kernel(), self.damped_threshold)
         picked, classes, values = [rows[:0]], [rows[:0]], [np.zeros(0, np.float32)]
         for label in range(1, scores.shape[1]):
             candidates = rows[scores[rows, label] > np.float32(self.score_threshold)]
-            chosen, damped = suppress(
-                boxes[:, label], scores[:, label], candidates, -1, self._damping(), self.damped_threshold
-            )
+            chosen, damped = suppress(boxes[:, label], scores[:, label], candidates, self.maximum, rule)
             order = best_first(damped)
             picked.append(chosen[order])
             classes.append(np.full(len(chosen), label))
@@ -186,7 +202,7 @@ class BoxWithNmsLimit(DetectionOperation, name="box_with_nms_limit", nnapi=44):
         kept = np.sort(best_first(all_scores, self.maximum))
         return np.concatenate(picked)[kept], np.concatenate(classes)[kept], all_scores[kept]
 
-    def _damping(self) -> Callable[[Array], Array]:
+    def _kernel(self) -> Callable[[Array], Array]:
         if self.kernel is Damping.GAUSSIAN:
             return gaussian(self.sigma)
         return (hard if self.kernel is Damping.HARD else linear)(self.overlap_threshold)
@@ -246,6 +262,7 @@ class GenerateProposals(DetectionOperation, name="generate_proposals", nnapi=52)
         scores, deltas, anchors, sizes = self.real(profile, *operands)
         if self.layout is Layout.NCHW:
             scores, deltas = scores.transpose(0, 2, 3, 1), deltas.transpose(0, 2, 3, 1)
+        check_corners(self.name, anchors)
         images, height, width = scores.shape[:3]
         down, across = (
             np.arange(n, dtype=np.float32) * np.float32(s) for n, s in zip((height, width), self.strides, strict=True)
@@ -270,7 +287,7 @@ class GenerateProposals(DetectionOperation, name="generate_proposals", nnapi=52)
         centres = boxes[rows, :2] + extents / np.float32(2)
         good = (extents > np.float32(self.minimum_size)) & (centres < size[::-1])
         most = self.after if self.after > 0 else -1
-        return suppress(boxes, scores, rows[good.all(axis=-1)], most, hard(self.overlap_threshold))[0]
+        return suppress(boxes, scores, rows[good.all(axis=-1)], most, drop(self.overlap_threshold))[0]
 
 
 def require_size(value: Value, size: int, at: str) -> None:

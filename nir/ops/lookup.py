@@ -140,10 +140,10 @@ class LshProjection(Operation, name="lsh_projection", nnapi=15):
     def weights_agree(self) -> bool:
         return (self.weights is not None) == (self.projection is Projection.DENSE)
 
-    @constraint("C2: a hash function has from 1 to 31 bits, so that its number can be stored", at="seeds")
+    @constraint("C2: a hash function has from 1 to 32 bits, so that its number can be stored", at="seeds")
     def bits_fit(self) -> bool:
         bits = self.seeds.shape[1]
-        return bits is None or self.projection is Projection.DENSE or 1 <= bits <= 31
+        return bits is None or self.projection is Projection.DENSE or 1 <= bits <= 32
 
     def infer_shapes(self) -> Sequence[Shape]:
         functions, bits = self.seeds.shape

@@ -19,20 +19,21 @@ from nir.ir import (
 )
 from nir.ir.types import FLOATS
 from nir.ops.axes import merge_dimension
-from nir.ops.boxes import best_first, hard, suppress
+from nir.ops.boxes import best_first, check_corners, drop, suppress
 from nir.ops.common import Layout
 from nir.ops.detection import BOXES, SCORES, DetectionOperation, require_size
 from nir.ops.profiles import Array, Profile
 
 
 class DetectionPostprocessing(DetectionOperation, name="detection_postprocessing", nnapi=47):
-    """Detections of a single-shot detector: anchors moved by deltas, suppressed, the best `maximum` of each image.
+    """Detections of a single-shot detector: anchors moved by deltas, and suppressed.
 
     Anchors are cy, cx, h, w, deltas dy, dx, dh, dw divided by `scales`; the box is cy + dy h, cx + dx w, h exp(dh),
     w exp(dw), given as y1, x1, y2, x2. Class 0 is the background and left out; labels count from the class behind it
     unless `background_in_labels`. Suppression is class by class where `regular` (with at most
-    `maximum_boxes_per_class` boxes of a class), else once, on the score of each box's best class, and then the best
-    `maximum_classes_per_box` classes of each box are given. Rows that are not used are 0.
+    `maximum_boxes_per_class` boxes of a class), and the best `maximum` detections are given; else once, on the score
+    of each box's best class, and the best `maximum_classes_per_box` classes of the best `maximum` boxes are given, box
+    by box. Rows that are not used are 0.
 
         func @example(%scores: tensor<1x2x3xf32>, %deltas: tensor<1x2x4xf32>)
             -> (tensor<1x3xf32>, tensor<1x3x4xf32>, tensor<1x3xi32>, tensor<1xi32>) {
@@ -51,7 +52,7 @@ class DetectionPostprocessing(DetectionOperation, name="detection_postprocessing
     anchors: Value = operand("[anchors, 4]", FLOATS, rank=2)
     scales: tuple[float, float, float, float] = attribute("divisors of dy, dx, dh, dw")
     regular: bool = attribute("whether suppression is class by class", default=False)
-    maximum: int = attribute("rows per image", minimum=1)
+    maximum: int = attribute("detections per image, or boxes unless regular", minimum=1)
     maximum_classes_per_box: int = attribute("labels of one box, unless regular", default=1, minimum=1)
     maximum_boxes_per_class: int = attribute("boxes of one class, where regular", default=100, minimum=1)
     score_threshold: float = attribute("scores must exceed it")
@@ -62,14 +63,28 @@ class DetectionPostprocessing(DetectionOperation, name="detection_postprocessing
     classes: Value = result("[images, rows]", elements=ElementType.I32, quantisation=QuantisationRule.NONE)
     count: Value = result("rows used [images]", elements=ElementType.I32, quantisation=QuantisationRule.NONE)
 
-    @constraint("C2: the scales are not 0", at="scales")
+    @constraint("C2: the scales are positive", at="scales")
     def scales_divide(self) -> bool:
-        return all(self.scales)
+        return min(self.scales) > 0
 
     @constraint("C3: there are at least four deltas for each anchor", at="deltas")
     def deltas_suffice(self) -> bool:
         size = self.deltas.shape[2]
         return size is None or size >= 4
+
+    @constraint("C4: there is a class besides the background", at="scores")
+    def has_classes(self) -> bool:
+        classes = self.scores.shape[2]
+        return classes is None or classes > 1
+
+    @constraint("C5: thresholds are not negative", at="score_threshold")
+    def thresholds_make_sense(self) -> bool:
+        return min(self.score_threshold, self.overlap_threshold) >= 0
+
+    @property
+    def rows(self) -> int:
+        """Rows for each image."""
+        return self.maximum if self.regular else self.maximum * self.maximum_classes_per_box
 
     def infer_shapes(self) -> Sequence[Shape]:
         require_size(self.anchors, 4, "anchors")
@@ -79,20 +94,18 @@ class DetectionPostprocessing(DetectionOperation, name="detection_postprocessing
             for a, b in zip(self.scores.shape[:2], self.deltas.shape[:2], strict=True)
         )
         merge_dimension(anchors, self.anchors.shape[0], "scores and anchors differ in number", "anchors")
-        return [(images, self.maximum), (images, self.maximum, 4), (images, self.maximum), (images,)]
+        return [(images, self.rows), (images, self.rows, 4), (images, self.rows), (images,)]
 
     def reference(self, profile: Profile, *operands: Array) -> tuple[Array, ...]:
         scores, deltas, anchors = self.real(profile, *operands)
         boxes = self._boxes(deltas[..., :4], anchors)
-        images, rows = len(scores), self.maximum
+        images, rows = len(scores), self.rows
         output = np.zeros((images, rows), np.float32), np.zeros((images, rows, 4), np.float32)
         labels, count = np.zeros((images, rows), np.int32), np.zeros(images, np.int32)
         detect = self._by_class if self.regular else self._by_box
         for image in range(images):
             found, classes = detect(boxes[image], scores[image])
-            best = best_first(scores[image][found, classes], rows)
-            found, classes, used = found[best], classes[best], len(best)
-            count[image] = used
+            used = count[image] = len(found)
             output[0][image, :used] = scores[image][found, classes]
             output[1][image, :used] = boxes[image][found]
             labels[image, :used] = classes - (not self.background_in_labels)
@@ -105,13 +118,15 @@ class DetectionPostprocessing(DetectionOperation, name="detection_postprocessing
         return np.concatenate([centres - halves, centres + halves], axis=-1)
 
     def _by_class(self, boxes: Array, scores: Array) -> tuple[Array, Array]:
-        """Boxes and classes that are left after suppression in each class."""
+        """Boxes and classes that are left after suppression in each class, the best first."""
         found, classes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for label in range(1, scores.shape[1]):
             chosen = self._suppressed(boxes, scores[:, label], self.maximum_boxes_per_class)
             found.append(chosen)
             classes.append(np.full(len(chosen), label))
-        return np.concatenate(found), np.concatenate(classes)
+        rows, labels = np.concatenate(found), np.concatenate(classes)
+        best = best_first(scores[rows, labels], self.maximum)
+        return rows[best], labels[best]
 
     def _by_box(self, boxes: Array, scores: Array) -> tuple[Array, Array]:
         """Boxes that are left after suppression by their best score, each with its best classes."""
@@ -122,7 +137,7 @@ class DetectionPostprocessing(DetectionOperation, name="detection_postprocessing
 
     def _suppressed(self, boxes: Array, scores: Array, most: int) -> Array:
         candidates = np.flatnonzero(scores > np.float32(self.score_threshold))
-        return suppress(boxes, scores, candidates, most, hard(self.overlap_threshold))[0]
+        return suppress(boxes, scores, candidates, most, drop(self.overlap_threshold))[0]
 
 
 class HeatmapMaxKeypoint(DetectionOperation, name="heatmap_max_keypoint", nnapi=56):
@@ -169,11 +184,13 @@ class HeatmapMaxKeypoint(DetectionOperation, name="heatmap_max_keypoint", nnapi=
 
     def reference(self, profile: Profile, maps: Array, boxes: Array) -> tuple[Array, Array]:
         real_maps, real_boxes = self.real(profile, maps, boxes)
+        check_corners(self.name, real_boxes)
         maps_first = real_maps.transpose(0, 3, 1, 2) if self.layout is Layout.NHWC else real_maps
         size = maps_first.shape[-1]
         best = maps_first.reshape(*maps_first.shape[:2], size * size).argmax(axis=-1)
         rows, columns = best // size, best % size
-        steps, gains = _refine(_neighbours(maps_first, rows, columns))
+        tolerance = np.float32(1e-3 if maps.dtype == np.float16 else 1e-5)
+        steps, gains = _refine(_neighbours(maps_first, rows, columns), tolerance)
         peaks = np.take_along_axis(maps_first.reshape(*best.shape, -1), best[..., np.newaxis], axis=-1)[..., 0]
         places = np.stack([columns, rows], axis=-1).astype(np.float32) + steps + np.float32(0.5)
         origins, extents = real_boxes[:, np.newaxis, :2], real_boxes[:, np.newaxis, 2:] - real_boxes[:, np.newaxis, :2]
@@ -198,12 +215,15 @@ def _neighbours(maps: Array, rows: Array, columns: Array) -> Array:
     ]
 
 
-_NEARLY_SINGULAR = np.float32(1e-5)
 _LONGEST_STEP = np.float32(1.5)
 
 
-def _refine(cells: Array) -> tuple[Array, Array]:
-    """Steps (x, y) from the middle of 3 x 3 cells to the extremum of their parabola, and how much higher that is."""
+def _refine(cells: Array, tolerance: np.float32) -> tuple[Array, Array]:
+    """Steps (x, y) from the middle of 3 x 3 cells to the extremum of their parabola, and how much higher that is.
+
+    Both are 0 where the second derivatives' determinant is nearly so: below the tolerance, by itself and in relation
+    to the product of the straight ones.
+    """
     half, quarter = np.float32(0.5), np.float32(0.25)
     middle = cells[..., 1, 1]
     slope_x, slope_y = (cells[..., 1, 2] - cells[..., 1, 0]) * half, (cells[..., 2, 1] - cells[..., 0, 1]) * half
@@ -211,7 +231,7 @@ def _refine(cells: Array) -> tuple[Array, Array]:
     bend_yy = cells[..., 0, 1] - 2 * middle + cells[..., 2, 1]
     bend_xy = (cells[..., 2, 2] - cells[..., 2, 0] - cells[..., 0, 2] + cells[..., 0, 0]) * quarter
     determinant = bend_xx * bend_yy - bend_xy * bend_xy
-    certain = np.abs(determinant) >= _NEARLY_SINGULAR * (1 + np.abs(bend_xx * bend_yy))
+    certain = np.abs(determinant) >= tolerance + tolerance * (bend_xx * bend_yy)
     divisor = np.where(certain, determinant, np.float32(1))
     steps = np.stack([bend_xy * slope_y - bend_yy * slope_x, bend_xy * slope_x - bend_xx * slope_y], axis=-1)
     steps = np.where(certain[..., np.newaxis], steps / divisor[..., np.newaxis], np.float32(0))

@@ -11,6 +11,7 @@ from nir.errors import RunError
 from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
 from nir.ir.types import FLOATS, INT32, QUANTISED_8
 from nir.ops.axes import merge_dimension
+from nir.ops.boxes import check_corners
 from nir.ops.common import Layout
 from nir.ops.detection import BOXES, DetectionOperation, check_batch, require_size
 from nir.ops.fixed_point import round_half_away
@@ -19,7 +20,7 @@ from nir.ops.windows import from_nhwc, image_shape, image_sizes, to_nhwc
 
 
 class RegionOperation(DetectionOperation):
-    """Base of operators that cut regions out of a feature map."""
+    """Base of operators that cut regions out of a feature map. A region beyond its image is an error when run."""
 
     __slots__ = ()
 
@@ -44,10 +45,12 @@ class RegionOperation(DetectionOperation):
     def reference(self, profile: Profile, input: Array, regions: Array, batch: Array) -> Array:
         check_batch(self.name, batch, len(input))
         image = to_nhwc(input, self.layout)
-        corners = profile.dequantise(regions, self.regions.type).reshape(-1, 2, 2)[..., ::-1]
-        cells = corners / np.array(self.ratios, np.float32)
-        if not np.isfinite(cells).all():
-            raise RunError(f"{self.name}: the corners of a region are not finite numbers")
+        real = profile.dequantise(regions, self.regions.type)
+        check_corners(self.name, real)
+        cells = real.reshape(-1, 2, 2)[..., ::-1] * (np.float32(1) / np.array(self.ratios, np.float32))
+        wrong = real[~((cells >= 0) & (cells <= np.array(image.shape[1:3]))).all(axis=(1, 2))]
+        if len(wrong):
+            raise RunError(f"{self.name}: the region {wrong[0].tolist()} reaches beyond its image")
         output = np.empty((len(regions), *self.size, image.shape[3]), self.output_dtype(profile, image))
         for region, (start, end) in enumerate(cells):
             output[region] = self.cut(profile, image[batch[region]], start, end)
@@ -64,10 +67,6 @@ class RegionOperation(DetectionOperation):
     def finished(self, profile: Profile, output: Array) -> Array:
         """All regions, as they are stored."""
         return output
-
-
-MAXIMUM_POINTS = 2**14
-"""Bound on the points along a side of one bin: a region far larger than its image would ask for any number."""
 
 
 class RoiAlign(RegionOperation, name="roi_align", nnapi=81):
@@ -114,8 +113,6 @@ def _sampling_weights(length: int, start: float, end: float, bins: int, samples:
     """Weights [bins, length] that take a line of cells to the means of its bins, as float32."""
     step = np.maximum(np.float32(end - start), np.float32(1)) / np.float32(bins)
     count = samples or int(np.ceil(step))
-    if count > MAXIMUM_POINTS:
-        raise RunError(f"roi_align: a bin takes {count} points", expected=f"{MAXIMUM_POINTS} at most")
     points = np.arange(bins, dtype=np.float32)[:, np.newaxis] * step + start
     points = points + (np.arange(count, dtype=np.float32) + np.float32(0.5)) * (step / np.float32(count))
     points = np.clip(points, 0, length - 1)

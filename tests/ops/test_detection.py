@@ -63,7 +63,7 @@ def plain_suppression(
         best = max(left, key=lambda i: (left[i], -i))
         picked.append((left.pop(best), best))
         damped = {i: s * KERNELS[kernel](overlap(boxes[i], boxes[best]), threshold, sigma) for i, s in left.items()}
-        left = {i: s for i, s in damped.items() if s >= least and s > 0}
+        left = {i: s for i, s in damped.items() if s >= least}
     return picked
 
 
@@ -177,7 +177,8 @@ def test_unused_rows_are_zero_and_labels_count_from_the_first_object(regular: bo
     assert found[1][0].tolist() == [box for _, box, _ in expected] + [[0.0] * 4] * (4 - len(expected))
     assert found[2][0].tolist() == [label for _, _, label in expected] + [0] * (4 - len(expected))
     assert found[3].tolist() == [len(expected)]
-    assert in_all[2][0, 0] == 2
+    labels = [2, 1, 2, 0] if regular else [2, 1, 1, 2, 0, 0, 0, 0]  # all labels of a box stand together
+    assert in_all[2][0].tolist() == labels
     assert in_all[3].tolist() == [3 if regular else 4]
 
 
@@ -222,7 +223,7 @@ def test_aligned_regions_are_means_of_interpolated_points(
     seed: int, samples: tuple[int, int], channels_first: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    image, regions = rng.standard_normal((2, 6, 5, 2)).astype(np.float32), random_boxes(rng, 3, 10)
+    image, regions = rng.standard_normal((2, 6, 5, 2)).astype(np.float32), random_boxes(rng, 3, 7.5)
     batch = np.sort(rng.integers(0, 2, 3)).astype(np.int32)
     size, ratios = (2, 3), (2.0, 1.5)
     given = np.ascontiguousarray(image.transpose(0, 3, 1, 2)) if channels_first else image
@@ -250,32 +251,27 @@ def test_aligned_regions_are_means_of_interpolated_points(
 def test_pooled_regions_are_maxima_of_bins(seed: int, quantised: bool) -> None:
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (1, 6, 5, 2)).astype(np.uint8)
-    regions = rng.integers(0, 160, (3, 4)).astype(np.uint16)
-    regions[:, 2:] += regions[:, :2]
-    batch = np.zeros(3, np.int32)
+    regions = (
+        np.sort(rng.integers(0, [[61], [97]], (3, 2, 2)), axis=2).transpose(0, 2, 1).reshape(3, 4).astype(np.uint16)
+    )
+    batch, scales = np.zeros(3, np.int32), np.float32(1) / np.array([2.0, 1.5], np.float32)
     fields: dict[str, Any] = {"size": (2, 3), "ratios": (2.0, 1.5)}
+    types = [tensor(image.shape, "u8", scale=0.5, zero_point=7), tensor((3, 4), "u16", scale=0.125), tensor(3, "i32")]
+    real = (regions / 8).astype(np.float32)
     if quantised:
-        types = [
-            tensor(image.shape, "u8", scale=0.5, zero_point=7),
-            tensor(regions.shape, "u16", scale=0.125),
-            tensor(3, "i32"),
-        ]
         [found] = evaluate("roi_pooling", image, regions, batch, types=types, **fields)
     else:
-        [found] = evaluate("roi_pooling", image.astype(np.float32), (regions / 8).astype(np.float32), batch, **fields)
-    for r, corners in enumerate(regions / 8):
-        start = [math.floor(corners[1] / 2 + 0.5), math.floor(np.float32(corners[0]) / np.float32(1.5) + 0.5)]
-        end = [math.floor(corners[3] / 2 + 0.5), math.floor(np.float32(corners[2]) / np.float32(1.5) + 0.5)]
-        for i, j in np.ndindex(2, 3):
-            limits = []
-            for first, last, place, n, length in zip(start, end, (i, j), (2, 3), (6, 5), strict=True):
-                step = np.float32(last - first + 1) / np.float32(n)
-                low = math.floor(np.float32(place) * step + np.float32(first))
-                high = math.ceil(np.float32(place + 1) * step + np.float32(first))
-                limits.append(slice(min(max(low, 0), length), min(max(high, 0), length)))
-            cells = image[0, limits[0], limits[1]].reshape(-1, 2)
+        [found] = evaluate("roi_pooling", image.astype(np.float32), real, batch, **fields)
+    for r, corners in enumerate(real.reshape(-1, 2, 2)[..., ::-1] * scales):
+        start, end = np.floor(corners + np.float32(0.5))
+        step = (end - start + 1) / np.array([2, 3], np.float32)
+        for place in np.ndindex(2, 3):
+            low = np.floor(np.array(place, np.float32) * step + start)
+            high = np.ceil((np.array(place, np.float32) + 1) * step + start)
+            (top, left), (bottom, right) = np.clip([low, high], 0, [6, 5]).astype(int)
+            cells = image[0, top:bottom, left:right].reshape(-1, 2)
             expected = cells.max(axis=0) if len(cells) else np.full(2, 7 if quantised else 0)
-            assert found[r, i, j].tolist() == expected.tolist()
+            assert found[r, place[0], place[1]].tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("operator", ["roi_align", "roi_pooling"])
@@ -284,8 +280,11 @@ def test_pooled_regions_are_maxima_of_bins(seed: int, quantised: bool) -> None:
     [
         ([0, 0, 4, 4], 2, "batch index 2 lies outside of the 1 images"),
         ([0, 0, 4, 4], -1, "batch index -1 lies outside"),
-        ([0, 0, math.nan, 4], 0, "not finite"),
-        ([0, 0, math.inf, 4], 0, "not finite"),
+        ([0, 0, math.nan, 4], 0, "is no box"),
+        ([3, 0, 2, 4], 0, "is no box"),
+        ([0, 0, math.inf, 4], 0, "reaches beyond its image"),
+        ([0, 0, 4, 4.5], 0, "reaches beyond its image"),
+        ([-1, 0, 4, 4], 0, "reaches beyond its image"),
     ],
 )
 def test_regions_without_image_or_end_are_errors(operator: str, region: list[float], index: int, message: str) -> None:
@@ -296,10 +295,21 @@ def test_regions_without_image_or_end_are_errors(operator: str, region: list[flo
         )
 
 
-def test_a_region_far_larger_than_its_image_does_not_eat_the_memory() -> None:
-    image, region = np.zeros((1, 4, 4, 1), np.float32), np.array([[0, 0, 1e12, 4]], np.float32)
-    with pytest.raises(RunError, match="points"):
-        evaluate("roi_align", image, region, np.zeros(1, np.int32), size=(1, 1), ratios=(1.0, 1.0))
+@pytest.mark.parametrize("kernel", ["hard", "linear"])
+def test_a_score_damped_to_nothing_stays_unless_a_threshold_says_otherwise(kernel: str) -> None:
+    scores, boxes = np.array([[0, 0.9], [0, 0.8]], np.float32), np.array([[0, 0, 4, 4] * 2] * 2, np.float32)
+    for least, count in ((0.0, 2), (0.1, 1)):
+        found = evaluate(
+            "box_with_nms_limit",
+            scores,
+            boxes,
+            np.zeros(2, np.int32),
+            score_threshold=0.0,
+            kernel=kernel,
+            overlap_threshold=0.5,
+            damped_threshold=least,
+        )
+        assert found[0].tolist() == [np.float32(0.9), 0.0][:count]
 
 
 def test_coordinates_are_in_eighths_of_a_pixel() -> None:
