@@ -14,6 +14,7 @@ from nir.ir import Function, Module, Value
 from nir.ops.common import Rounding
 from nir.passes.relay_to_nir.call import Handler, RelayCall
 from nir.passes.relay_to_nir.entry import FAILED, NodeEntry
+from nir.passes.relay_to_nir.folding import folded
 from nir.passes.relay_to_nir.foreign import foreign_call
 from nir.passes.relay_to_nir.graph import Graph, nir_type
 from nir.passes.relay_to_nir.names import UniqueNames, WeightNames
@@ -219,7 +220,10 @@ class FunctionConverter:
         if isinstance(expr, relay.GlobalVar):
             return NodeEntry()
         if isinstance(expr, relay.Var):
-            raise Unsupported(f"the variable %{expr.name_hint} is not bound in this function")
+            raise Unsupported(
+                f"the variable %{expr.name_hint} is not bound in this function",
+                "a local function that is called more than once may use nothing from outside",
+            )
         if isinstance(expr, relay.ExternalConstant):
             raise Unsupported(
                 "the text does not bring the values of this constant",
@@ -266,14 +270,21 @@ class FunctionConverter:
         before = len(self.graph.operations)
         try:
             made = handler(call)
-            outputs = [made] if isinstance(made, Value) else list(made)
-            return self._checked(call, outputs)
-        except Unsupported as problem:
+            entry = self._checked(call, [made] if isinstance(made, Value) else list(made))
+            return self._folded(entries, before, entry)
+        except Unsupported:
             if not self.module.foreign:
                 raise
-            del self.graph.operations[before:]
-            del problem
-            return self._checked(call, foreign_call(call))
+            return self._checked(call, foreign_call(call))  # what the handler made so far is not used
+
+    def _folded(self, entries: list[NodeEntry], before: int, entry: NodeEntry) -> NodeEntry:
+        """The entry, or constants in its place where all arguments are constants."""
+        leaves = list(entry.leaves())
+        constants = folded(entries, self.graph.operations[before:], [leaf.outputs[0] for leaf in leaves])
+        if constants is None:
+            return entry
+        parts = tuple(NodeEntry(constant=constant) for constant in constants)
+        return parts[0] if entry.fields is None else NodeEntry(fields=parts)
 
     def _unknown(self, call: RelayCall) -> NodeEntry:
         if self.module.foreign:

@@ -495,6 +495,31 @@ def test_a_function_between_dequantize_and_quantize_is_one_operation(function: s
         np.testing.assert_array_equal(outputs(module, {"x": x}, profile)[0], outputs(steps, {"x": x}, profile)[1])
 
 
+def test_weights_that_are_quantised_in_the_graph_are_constants() -> None:
+    """As importers of PyTorch models write them."""
+    source = main(
+        "%x: Tensor[(1, 3, 2, 2), uint8], %w: Tensor[(2, 3, 1, 1), float32], %s: Tensor[(2), float32]",
+        '%0 = qnn.quantize(%w, multiply(%s, 0.5f), 0, axis=0, out_dtype="int8");',
+        'qnn.conv2d(%x, %0, 7, 0, 0.5f, multiply(%s, 0.5f), channels=2, kernel_size=[1, 1], out_dtype="int32")',
+    )
+    assert source.source is not None
+    weight, scale = floats(2, 3, 1, 1), np.array([0.02, 0.05], np.float32)
+    module = relay_to_nir(relay.load(source.source.text, {"w": weight, "s": scale}))
+    assert names(module) == ["conv_2d"]
+    (constant,) = (op for op in module.main if op.name == "const")
+    assert constant.attributes["value"].name == "w"
+    stored = np.clip(np.round(weight / (scale.reshape(2, 1, 1, 1) / 2)), -128, 127).astype(np.int8)
+    np.testing.assert_array_equal(constant.attributes["value"].array, stored.transpose(0, 2, 3, 1))
+    assert constant.results[0].type.quantisation == Quantisation.per_channel(scale / 2, 0)
+
+
+def test_large_results_of_small_constants_are_left_to_the_run() -> None:
+    body = "broadcast_to(reshape(%w, newshape=[1, 4]), shape=[100000000, 4])"
+    source = main("%w: Tensor[(4), float32]", body)
+    assert source.source is not None
+    assert names(relay_to_nir(relay.load(source.source.text, {"w": floats(4)}))) == ["tile"]
+
+
 @pytest.mark.parametrize(("compute", "profile"), [("int64", None), ("float32", "relay-f32"), ("float64", "relay-f64")])
 def test_the_numeric_profile_is_noted(compute: str, profile: str | None) -> None:
     module = converted(
