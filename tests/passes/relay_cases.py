@@ -21,6 +21,19 @@ FLOAT_MODELS = sorted(path.parent for path in RELAY.glob("models/*/case.json"))
 TFLITE_MODELS = sorted(path.parent for path in RELAY.glob("models/*/case.npz"))
 
 
+RNG = np.random.default_rng(0)
+
+
+def floats(*shape: int) -> np.ndarray:
+    """Normally distributed numbers."""
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def bytes_(*shape: int) -> np.ndarray:
+    """Any 8-bit integers."""
+    return RNG.integers(-128, 128, shape, np.int8)
+
+
 def main(signature: str, *lines: str) -> relay.Module:
     """The module of one function: its parameters, and the lines of its body."""
     body = "\n".join(f"  {line}" for line in lines)
