@@ -73,6 +73,7 @@ _SUBPACKAGES = (
     "grammar",
     "interp",
     "ir",
+    "nnapi",
     "ops",
     "passes",
     "relay",

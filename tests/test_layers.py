@@ -14,7 +14,7 @@ LAYERS = (
     ("ir",),
     ("ops",),
     ("text",),
-    ("verify", "interp", "relay", "targets", "draw"),
+    ("verify", "interp", "relay", "nnapi", "targets", "draw"),
     ("passes",),
     ("tvm",),
     ("testing",),
