@@ -135,15 +135,15 @@ class _Verifier:
             structure = [recursive] if recursive is not None else list(dict.fromkeys(call_findings(op, self.module)))
         if structure:
             return structure, []
-        # Malformed operands were reported where they are defined, and no rule makes sense on them.
-        if not all(value is None or is_well_formed(value.type) for value in op.operands):
-            return [], []
         if constraints is None:
             found, constraints, general = operator_findings(op)
             if found:
                 return [], found
             if general and not calls:
                 self.clean_storage[storage] = constraints
+        # Malformed operands were reported where they are defined, and no rule of quantisation makes sense on them.
+        if not all(value is None or is_well_formed(value.type) for value in op.operands):
+            return [], []
         found = quantisation_findings(op, constraints)
         if not found and not calls:
             self.clean.add(signature)
