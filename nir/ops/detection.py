@@ -263,14 +263,15 @@ class GenerateProposals(DetectionOperation, name="generate_proposals", nnapi=52)
         if self.layout is Layout.NCHW:
             scores, deltas = scores.transpose(0, 2, 3, 1), deltas.transpose(0, 2, 3, 1)
         check_corners(self.name, anchors)
-        images, height, width = scores.shape[:3]
+        images, height, width, kinds = scores.shape
+        count = height * width * kinds
         down, across = (
             np.arange(n, dtype=np.float32) * np.float32(s) for n, s in zip((height, width), self.strides, strict=True)
         )
         shifts = np.stack(np.broadcast_arrays(across, down[:, np.newaxis], across, down[:, np.newaxis]), axis=-1)
-        placed = (shifts[:, :, np.newaxis] + anchors).reshape(1, -1, 4)
-        boxes = transform_boxes(placed, deltas.reshape(images, -1, 4), sizes[:, np.newaxis])
-        by_image = scores.reshape(images, -1)
+        placed = (shifts[:, :, np.newaxis] + anchors).reshape(1, count, 4)
+        boxes = transform_boxes(placed, deltas.reshape(images, count, 4), sizes[:, np.newaxis])
+        by_image = scores.reshape(images, count)
         chosen = [self._image(by_image[i], boxes[i], sizes[i]) for i in range(images)]
         batch = np.repeat(np.arange(images), [len(rows) for rows in chosen])
         rows = np.concatenate([*chosen, np.zeros(0, np.int64)])

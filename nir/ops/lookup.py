@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -158,7 +159,8 @@ class LshProjection(Operation, name="lsh_projection", nnapi=15):
 
     def reference(self, profile: Profile, seeds: Array, input: Array, weights: Array | None = None) -> Array:
         functions, bits = seeds.shape
-        slices = np.ascontiguousarray(input).reshape(len(input), -1).view(np.uint8)
+        size = math.prod(input.shape[1:])
+        slices = np.ascontiguousarray(input).reshape(len(input), size).view(np.uint8)
         factors = np.ones(len(slices)) if weights is None else weights.astype(np.float64)
         set_bits = np.empty(seeds.size, np.int64)
         for i, seed in enumerate(seeds.astype(np.float32).ravel()):

@@ -187,11 +187,12 @@ class HeatmapMaxKeypoint(DetectionOperation, name="heatmap_max_keypoint", nnapi=
         check_corners(self.name, real_boxes)
         maps_first = real_maps.transpose(0, 3, 1, 2) if self.layout is Layout.NHWC else real_maps
         size = maps_first.shape[-1]
-        best = maps_first.reshape(*maps_first.shape[:2], size * size).argmax(axis=-1)
+        flat = maps_first.reshape(*maps_first.shape[:2], size * size)
+        best = flat.argmax(axis=-1)
         rows, columns = best // size, best % size
         tolerance = np.float32(1e-3 if maps.dtype == np.float16 else 1e-5)
         steps, gains = _refine(_neighbours(maps_first, rows, columns), tolerance)
-        peaks = np.take_along_axis(maps_first.reshape(*best.shape, -1), best[..., np.newaxis], axis=-1)[..., 0]
+        peaks = np.take_along_axis(flat, best[..., np.newaxis], axis=-1)[..., 0]
         places = np.stack([columns, rows], axis=-1).astype(np.float32) + steps + np.float32(0.5)
         origins, extents = real_boxes[:, np.newaxis, :2], real_boxes[:, np.newaxis, 2:] - real_boxes[:, np.newaxis, :2]
         points = origins + places * (extents / np.float32(size))

@@ -222,6 +222,8 @@ class Svdf(RecurrentOperation, name="svdf", nnapi=27):
         filters, memory = self.time_weights.shape
         if filters is not None and filters % self.rank:
             raise InferenceError(f"{filters} filters are not units of {self.rank}", at="rank")
+        if memory == 0:
+            raise InferenceError("there is no place for the newest value", at="time_weights")
         units = None if filters is None else filters // self.rank
         values = None if filters is None or memory is None else filters * memory
         wanted: dict[str, Shape] = {"feature_weights": (filters, inputs), "bias": (units,), "state": (batch, values)}
@@ -231,14 +233,14 @@ class Svdf(RecurrentOperation, name="svdf", nnapi=27):
     def reference(self, profile: Profile, *operands: Array | None) -> tuple[Array, Array]:
         arrays = real_operands(self, operands)
         filters, memory = arrays["time_weights"].shape
-        state = arrays["state"].reshape(-1, filters, memory).copy()
+        state = arrays["state"].reshape(len(arrays["input"]), filters, memory).copy()
         state[:, :, -1] = arrays["input"] @ arrays["feature_weights"].T
         by_filter = np.einsum("bfm,fm->bf", state, arrays["time_weights"])
         sums = by_filter.reshape(len(state), filters // self.rank, self.rank).sum(axis=-1)
         output = activate(sums + arrays.get("bias", np.float32(0)), self.activation)
         moved = np.zeros_like(state)
         moved[:, :, :-1] = state[:, :, 1:]
-        stored_state = profile.quantise(moved.reshape(len(state), -1), self.state_out.type)
+        stored_state = profile.quantise(moved.reshape(len(state), filters * memory), self.state_out.type)
         return stored_state, profile.quantise(output, self.output.type)
 
 

@@ -321,3 +321,39 @@ def test_coordinates_are_in_eighths_of_a_pixel() -> None:
     arrays = [np.zeros(type.shape, type.element.numpy) for type in types]
     with pytest.raises(VerifyError, match="Q2"):
         evaluate("roi_align", *arrays, types=types, size=(1, 1), ratios=(1.0, 1.0))
+
+
+def zeros(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("operator", "operands", "fields", "shapes"),
+    [
+        ("box_with_nms_limit", [(0, 3), (0, 12), 0], {"score_threshold": 0.1}, [(0,), (0, 4), (0,), (0,)]),
+        ("axis_aligned_bbox_transform", [(0, 4), (0, 8), 0, (1, 2)], {}, [(0, 8)]),
+        ("axis_aligned_bbox_transform", [(2, 4), (2, 0), 2, (1, 2)], {}, [(2, 0)]),
+        ("generate_proposals", [(0, 2, 2, 1), (0, 2, 2, 4), (1, 4), (0, 2)], "proposals", [(0,), (0, 4), (0,)]),
+        ("generate_proposals", [(1, 0, 2, 1), (1, 0, 2, 4), (1, 4), (1, 2)], "proposals", [(0,), (0, 4), (0,)]),
+        ("generate_proposals", [(1, 2, 2, 0), (1, 2, 2, 0), (0, 4), (1, 2)], "proposals", [(0,), (0, 4), (0,)]),
+        ("detection_postprocessing", [(0, 2, 3), (0, 2, 4), (2, 4)], "detector", [(0, 2), (0, 2, 4), (0, 2), (0,)]),
+        ("detection_postprocessing", [(1, 0, 3), (1, 0, 4), (0, 4)], "detector", [(1, 2), (1, 2, 4), (1, 2), (1,)]),
+        ("heatmap_max_keypoint", [(0, 4, 4, 2), (0, 4)], {}, [(0, 2), (0, 2, 2)]),
+        ("heatmap_max_keypoint", [(2, 4, 4, 0), (2, 4)], {}, [(2, 0), (2, 0, 2)]),
+        ("roi_align", [(1, 4, 4, 2), (0, 4), 0], "regions", [(0, 2, 3, 2)]),
+        ("roi_align", [(1, 4, 4, 0), (1, 4), 1], "regions", [(1, 2, 3, 0)]),
+        ("roi_pooling", [(1, 4, 4, 2), (0, 4), 0], "regions", [(0, 2, 3, 2)]),
+    ],
+)
+def test_empty_tensors_give_empty_tensors(
+    operator: str, operands: list[Any], fields: Any, shapes: list[tuple[int, ...]]
+) -> None:
+    """An operand given as a number is that many batch indices."""
+    options: dict[str, dict[str, Any]] = {
+        "proposals": {"strides": (1.0, 1.0), "overlap_threshold": 0.5},
+        "detector": {"scales": (1.0,) * 4, "maximum": 2, "score_threshold": 0.1, "overlap_threshold": 0.5},
+        "regions": {"size": (2, 3), "ratios": (1.0, 1.0)},
+    }
+    arrays = [np.zeros(shape, np.int32) if isinstance(shape, int) else zeros(*shape) for shape in operands]
+    found = evaluate(operator, *arrays, **(options[fields] if isinstance(fields, str) else fields))
+    assert [array.shape for array in found] == shapes

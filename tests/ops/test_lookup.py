@@ -158,3 +158,13 @@ def test_values_must_be_as_many_as_keys() -> None:
     values = builder.parameter("values", tensor((2, 5)))
     with pytest.raises(InferenceError, match="not one slice for each key"):
         builder.hashtable_lookup(lookups, keys, values)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_nothing_to_hash_has_bits_all_the_same(shape: tuple[int, int]) -> None:
+    """No slices sum up to 0, which is not positive; slices without bytes are still hashed with the seed."""
+    seeds = tensor((2, 3)), np.arange(6).reshape(2, 3)
+    [numbers] = evaluate("lsh_projection", seeds, (tensor(shape), np.zeros(shape)), projection="sparse_without_offset")
+    assert numbers.shape == (2,)
+    if not shape[0]:
+        assert numbers.tolist() == [0, 0]

@@ -298,3 +298,20 @@ def test_cost_counts_each_weight_once_per_step_and_row() -> None:
     assert Lstm.create(**values).macs() == weights
     values["input"] = builder.parameter("sequence", tensor((1, 7, 2)))
     assert UnidirectionalSequenceLstm.create(**values).macs() == 7 * weights
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(0, 0), (0, 2), (1, 0)])
+def test_no_batch_and_no_steps_are_no_outputs(batch: int, steps: int) -> None:
+    weights = lstm_arrays(np.random.default_rng(0), (batch, 2, 3, 3), False, {"layer_norm", "projection"})
+    arrays = {"input": np.zeros((batch, steps, 2), np.float32), **weights}
+    output, hidden, cell = evaluate("unidirectional_sequence_lstm", arrays, return_states=True)
+    assert output.shape == (batch, steps, 3)
+    if not steps:
+        assert hidden.tobytes() == weights["hidden_state"].tobytes()
+        assert cell.tobytes() == weights["cell_state"].tobytes()
+
+
+def test_svdf_of_no_batch() -> None:
+    shapes = {"input": (0, 2), "feature_weights": (4, 2), "time_weights": (4, 3), "state": (0, 12)}
+    state, output = evaluate("svdf", {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    assert (state.shape, output.shape) == ((0, 12), (0, 4))
