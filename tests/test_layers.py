@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = (
-    ("source", "version", "grammar"),
+    ("source", "version", "grammar", "garbage"),
     ("errors",),
     ("ir",),
     ("ops",),

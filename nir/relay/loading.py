@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nir.errors import ParseError
+from nir.garbage import collector_paused
 from nir.relay.infer import infer_types
 from nir.relay.json_module import module_from_json
 from nir.relay.metadata import read_json
@@ -31,7 +30,7 @@ def load(source: str | os.PathLike[str], params: Mapping[str, Any] | str | os.Pa
     Raises ParseError when the file cannot be read or is not Relay, ConvertError when types do not fit.
     """
     text, name = _read(source)
-    with _collector_paused():
+    with collector_paused():
         if _is_json(text):
             module = module_from_json(read_json(text, name), name)
         else:
@@ -66,15 +65,3 @@ def _is_json(text: str) -> bool:
     """Whether a JSON object begins here; a block of Relay begins with a brace too, but no string follows."""
     beginning = text[:1000].lstrip()
     return beginning.startswith("{") and beginning[1:].lstrip()[:1] in ('"', "}")
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Stops the garbage collector, which otherwise visits a growing graph again and again while it is built."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

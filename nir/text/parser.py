@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import numpy as np
 from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from nir.errors import ParseError
+from nir.garbage import collector_paused
 from nir.ir import LANGUAGE_VERSION, Module
 from nir.source import Source, Span
 from nir.text.building import ModuleBuilder
@@ -59,7 +58,7 @@ def parse_source(
     """
     _check_version(source, needs_version)
     lark = language(shortcuts=shortcuts)
-    with _collector_paused():
+    with collector_paused():
         try:
             tree = lark.parse(source.text, start="module")
         except UnexpectedInput as error:
@@ -129,17 +128,3 @@ def _weights_named(
             directory or os.curdir, unquote(token, source, start), source.span(start, start + len(token))
         )
     return None
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without garbage collection: building only adds objects, and going through them again and again takes longer
-    the more there are.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -12,11 +12,11 @@ signature, and in layers 1 and 3 not on quantisation; so a signature in which no
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from typing import Any
 
 from nir.errors import Diagnostic, VerifyError
+from nir.garbage import collector_paused
 from nir.ir import Constraint, Function, Module, Operation, Trait
 from nir.verify.calls import call_findings, recursive_calls
 from nir.verify.findings import Finding, function_name, value_name
@@ -47,17 +47,11 @@ def check(module: Module, *, limit: int | None = None) -> list[Diagnostic]:
     With a `limit`, the diagnostics beyond it are left out, and a last one says how many they are.
     """
     report = Report(limit)
-    # Nothing here makes cycles, but the collector would look through the module again and again for them.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with collector_paused():  # nothing here makes cycles
         report.module(module_findings(module))
         verifier = _Verifier(module, report)
         for function in module:
             verifier.function(function)
-    finally:
-        if collecting:
-            gc.enable()
     return report.finish()
 
 

@@ -10,11 +10,8 @@ write a function from a `RelayCall` to a value and give it a row in its family's
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator
-
 from nir.errors import ConvertError, VerifyError
+from nir.garbage import collector_paused
 from nir.ir import Module
 from nir.ops.common import Rounding
 from nir.passes.relay_to_nir.converter import ModuleConverter
@@ -49,7 +46,7 @@ def relay_to_nir(
     if relay_module.main.body.checked_type is None:
         infer_types(relay_module)
     converter = ModuleConverter(relay_module, HANDLERS, foreign, Rounding(rounding))
-    with _collector_paused():
+    with collector_paused():
         module = converter.convert()
         finish(module, converter, propagate)
     if propagate:
@@ -58,18 +55,6 @@ def relay_to_nir(
         except VerifyError as error:
             raise ConvertError(error.diagnostics) from error  # NIR's operators are narrower here; notes say where
     return module
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Stops the garbage collector, which otherwise visits a growing graph again and again while it is built."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 __all__ = ["HANDLERS", "NodeEntry", "relay_to_nir"]
