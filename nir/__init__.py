@@ -68,6 +68,7 @@ _NAMES = {
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 _SUBPACKAGES = (
     "cli",
+    "conformance",
     "draw",
     "errors",
     "grammar",

@@ -15,7 +15,7 @@ LAYERS = (
     ("ops",),
     ("text",),
     ("verify", "interp", "relay", "nnapi", "targets", "draw"),
-    ("passes",),
+    ("passes", "conformance"),
     ("tvm",),
     ("testing",),
     ("cli",),

@@ -25,6 +25,7 @@ COMMANDS = {
     "convert": "Convert a Relay model to NIR.",
     "diff": "Show the first difference of two modules or two runs.",
     "draw": "Draw a file as a picture.",
+    "conformance": "Run recorded NNAPI cases and compare.",
     "ops": "Describe the operators.",
     "completion": "Print the script that completes commands in a shell.",
 }

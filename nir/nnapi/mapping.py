@@ -7,7 +7,7 @@ end may be left off, the shortest is written unless a number of operands is aske
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nir.errors import ConvertError, VerifyError, suggestion
@@ -31,10 +31,10 @@ class Slot:
     index: int | None = None
     level: int | None = None
     variadic: bool = False
-    kind: Kind = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", KINDS[self.kind_name])
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.kind_name]
 
     @property
     def is_value(self) -> bool:

@@ -120,7 +120,7 @@ class _Writer:
             return self.indices[value]
         producer = value.producer
         elements = producer.value.array if isinstance(producer, Const) else None
-        fields = {"lifetime": lifetime, "value": None}
+        fields: Operand = {"lifetime": lifetime, "value": None}
         if elements is not None:
             fields = {"lifetime": "CONSTANT", "value": _listed(elements)}
         name = self._type(value)

@@ -78,7 +78,7 @@ class Record:
 
     def subgraph(self, number: int) -> Record:
         """A referenced model as a case of its own, with nothing fed or expected."""
-        fed = {"inputs": {}, "outputs": {}, "empty_inputs": []}
+        fed: dict[str, Any] = {"inputs": {}, "outputs": {}, "empty_inputs": []}
         return Record({**self.json, **self.json["subgraphs"][number], **fed}, self.location)
 
     def values(self, index: int) -> list[Any] | None:
