@@ -11,6 +11,9 @@ from typing import Any
 from nir.ir.fields import AttributeField, OperandField, ResultField
 from nir.ir.operation import Operation
 from nir.ir.types import ANY, ElementType
+from nir.nnapi.case_counts import case_count
+from nir.nnapi.levels import neuron_version, operator_level
+from nir.nnapi.mapping import NAMES
 from nir.ops import FAMILIES, OPERATORS
 from nir.text import format_text
 
@@ -18,7 +21,8 @@ HEADER = """# Operators
 
 Generated from the operator classes by `nir ops --markdown`; `make docs` rewrites it. How the notation reads is told in
 [language.md](language.md). "Any" element type means any of those that NIR has. Every example is a complete function
-that the tests check and run.
+that the tests check and run. Conformance cases are recorded NNAPI cases in which the operator occurs; `nir conformance`
+runs them. What the Neuron API has is what MediaTek's public header says; a chip may have less.
 """
 
 
@@ -53,11 +57,22 @@ def section(operator: type[Operation]) -> Iterator[str]:
     if facts:
         yield ""
         yield "Traits: " + "; ".join(facts) + "."
-    if operator.nnapi_code is not None:
+    if operator.name in NAMES:
         yield ""
-        yield f"NNAPI operation code: {operator.nnapi_code}."
+        yield _nnapi(operator)
     yield ""
     yield f"```nir\n{_example(operator)}\n```"
+
+
+def _nnapi(operator: type[Operation]) -> str:
+    """What NNAPI and the Neuron API say of an operator, and how many recorded cases it is held to."""
+    name = NAMES[operator.name]
+    version = neuron_version(name)
+    neuron = "not available" if version is None else f"since version {version}"
+    return (
+        f"NNAPI: {name}, operation code {operator.nnapi_code}, since feature level {operator_level(name)}. "
+        f"MediaTek's Neuron API: {neuron}. Conformance cases: {case_count(operator.name)}."
+    )
 
 
 def elements(allowed: frozenset[ElementType]) -> str:
