@@ -149,5 +149,51 @@ def test_commands_and_options_are_completed() -> None:
         )
         return [line.partition(",")[2] for line in result.stdout.split()]
 
-    assert complete("nir c", 1) == ["check", "convert", "completion"]
+    assert complete("nir c", 1) == [name for name in COMMANDS if name.startswith("c")]
     assert complete("nir fmt --c", 2) == ["--check"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (PermissionError(13, "Permission denied", "x.nir"), 1, "error: x.nir: Permission denied\n"),
+        (OSError("odd"), 1, "error: odd\n"),
+        (click.FileError("x.nir", "is odd"), 1, "Error: Could not open file 'x.nir': is odd\n"),
+        (click.UsageError("no"), 2, "Error: no\n"),
+        (click.Abort(), 130, ""),
+    ],
+)
+def test_statuses_of_failures(
+    error: Exception, status: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "main", fail)
+    assert run_command([]) == status
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(("no_color", "colour"), [("", "\x1b[31m"), ("1", "error: odd")])
+def test_errors_are_red_on_a_terminal(
+    no_color: str, colour: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise ParseError("odd")
+
+    monkeypatch.setattr(cli, "main", fail)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda *arguments: False)
+    assert run_command([]) == 1
+    assert colour in capsys.readouterr().err
+
+
+def test_help_completion_and_version_in_this_process(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, word in ((["--help"], "convert"), (["completion", "zsh"], "#compdef nir"), (["--version"], "nir ")):
+        assert run_command(arguments) == 0
+        assert word in capsys.readouterr().out
+    assert run_command(["chekc"]) == 2
+    assert "did you mean 'check'?" in capsys.readouterr().err
+    context = click.Context(cli)
+    assert [item.value for item in cli.shell_complete(context, "d")] == ["diff", "draw"]
