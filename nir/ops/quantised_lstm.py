@@ -163,7 +163,8 @@ class QuantizedLstm(Operation, name="quantized_lstm", nnapi=95):
     The cell's parts are those of `lstm`. Sums of a gate are rounded to 16 bits in units of its scale, the input's part
     and the hidden state's part each by itself. The biases count only with layer normalisation, in units of its
     weights' scale / 1024; without it gates' scales are 2^-12. The hidden value has a scale and zero point of its own
-    before the projection; without a projection it is the output as it is.
+    before the projection; without a projection it is the output as it is. The projection's bound cuts stored values, as
+    if their zero point were 0, which is what the kernels do.
 
         func @example(
             %x: tensor<1x2xi8, scale=0.0078125, zero_point=0>, %w: tensor<4x2xi8, scale=0.0078125, zero_point=0>,
