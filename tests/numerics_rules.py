@@ -1,0 +1,459 @@
+"""The rules of docs/numerics.md once more, from the page's words, one element at a time, in exact integers and fractions.
+
+Nothing here is shared with the package but types. `RULES` maps the page's names to functions of a `Case`; each returns
+the stored integers of the result, flat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from nir.ir import Operation, TensorType
+
+F32 = np.float32
+HALF = Fraction(1, 2)
+BOUNDS = {"none": (None, None), "relu": (0, None), "relu1": (-1, 1), "relu6": (0, 6)}
+
+
+@dataclass
+class Term:
+    """An exact integer to rescale, and its scale: the factors, or the one that the graph states."""
+
+    value: int
+    factors: tuple[float, ...]
+    stated: float | None = None
+    float32_product: bool = False
+
+    def multiplier(self, profile: str, out: float) -> float:
+        """From this term to a result of scale `out`."""
+        product = math.prod(self.factors)  # of two float32 numbers: exact in float64
+        rounded = float(F32(product))
+        if profile == "tflite":
+            return float(np.float64(rounded if self.float32_product else product) / np.float64(out))
+        if profile == "xnnpack":
+            return float(F32(rounded) / F32(out))
+        return float(np.float64(rounded if self.stated is None else self.stated) / np.float64(out))
+
+    def same_scale(self, out: float) -> bool:
+        return (float(F32(math.prod(self.factors))) if self.stated is None else self.stated) == out
+
+
+@dataclass
+class Case:
+    """One operation with its operands; `terms` are the integers that it rescales, where it is of that kind."""
+
+    op: Operation
+    arrays: list[Any]
+    profile: str
+    terms: list[Term] = field(default_factory=list)
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> TensorType:
+        return self.op.results[0].type
+
+    @property
+    def rounding(self) -> str:
+        rounding = getattr(self.op, "rounding", None)
+        return "upward" if rounding is None else rounding.value
+
+    def clamp(self, stored: float | Fraction) -> int:
+        """The page's `clamp`, with the bounds of the activation."""
+        activation = getattr(self.op, "activation", None)
+        low, high = self.target.element.minimum, self.target.element.maximum
+        for place, bound in enumerate(BOUNDS["none" if activation is None else activation.value]):
+            if bound is not None:
+                edge = away(f32(bound / Fraction(scale(self.target)))) + zero(self.target)
+                edge = min(max(edge, self.target.element.minimum), self.target.element.maximum)
+                low, high = (edge, high) if place == 0 else (low, edge)
+        return int(min(max(stored, low), high))
+
+
+def scale(type: TensorType) -> float:
+    return 1.0 if type.quantisation is None else type.quantisation.scale
+
+
+def zero(type: TensorType) -> int:
+    return 0 if type.quantisation is None else type.quantisation.zero_point
+
+
+# --- notation ---
+
+
+def up(t: Fraction | int) -> int:
+    return math.floor(t + HALF)
+
+
+def away(t: Fraction | int) -> int:
+    return math.floor(abs(t) + HALF) * (1 if t >= 0 else -1)
+
+
+def even(t: Fraction | int) -> int:
+    return round(t)  # of a Fraction Python rounds exactly so
+
+
+def f32(t: Fraction | int | float) -> Fraction:
+    """The nearest float32. Where float64 lies half-way between two, the fraction is rounded by hand instead."""
+    t = Fraction(t)
+    nearest = t.numerator / t.denominator
+    if nearest == 0 or (1e-30 < abs(nearest) < 1e38 and np.float64(nearest).view(np.uint64) & 0x1FFFFFFF != 0x10000000):
+        return Fraction(float(F32(nearest)))
+    exponent = math.frexp(float(t))[1]
+    for e in (exponent, exponent + 1):  # float() may have rounded up to a power of two
+        unit = Fraction(2) ** (max(e, -125) - 24)
+        if abs(t) < Fraction(2) ** e:
+            return even(t / unit) * unit
+    raise AssertionError(t)
+
+
+def f64(t: Fraction) -> Fraction:
+    return Fraction(t.numerator / t.denominator)  # Python divides integers with one correct rounding
+
+
+def q31(m: float) -> tuple[int, int]:
+    fraction, exponent = math.frexp(m)
+    mantissa = math.floor(Fraction(fraction) * 2**31 + HALF)
+    return (mantissa // 2, exponent + 1) if mantissa == 2**31 else (mantissa, exponent)
+
+
+def int32(value: int) -> int:
+    return min(max(value, -(2**31)), 2**31 - 1)
+
+
+# --- rescaling: (term, case, multiplier) -> whole number before zero point; `Float late` includes it ---
+
+
+def twice(value: int, mantissa: int, exponent: int) -> int:
+    if exponent < -31:
+        return 0
+    high = int32(up(Fraction(int32(value << max(exponent, 0)) * mantissa, 2**31)))
+    return away(Fraction(high, 2 ** max(-exponent, 0)))
+
+
+def rescaled_steps(term: Term, profile: str, out: float, rounding: str) -> int:
+    """A term in steps of `out`, zero point left out, by the profile's rule with one multiplier."""
+    m = term.multiplier(profile, out)
+    if profile == "tflite":
+        return twice(term.value, *q31(m))
+    if profile == "xnnpack":
+        return even(f32(f32(term.value) * Fraction(m)))
+    mantissa, exponent = q31(m)
+    return (up if rounding == "upward" else away)(Fraction(term.value * mantissa) * Fraction(2) ** (exponent - 31))
+
+
+def late(term: Term, profile: str, out: float, zero_point: int, rounding: str) -> int:
+    f = f32 if profile == "relay-f32" else f64
+    v = f(Fraction(term.value))
+    if not term.same_scale(out):
+        v = f(v * f(Fraction(term.multiplier(profile, out))))
+    v = f(v + zero_point)
+    if rounding == "upward":
+        return math.floor(f(v + HALF))
+    return math.trunc(f(v + (HALF if v >= 0 else -HALF)))
+
+
+def rescaled(term: Term, case: Case, target: TensorType, rounding: str) -> int:
+    """A term as a stored integer of `target`, not clamped, by the rule of the case's profile."""
+    if case.profile in ("relay-f32", "relay-f64"):
+        return late(term, case.profile, scale(target), zero(target), rounding)
+    return zero(target) + rescaled_steps(term, case.profile, scale(target), rounding)
+
+
+def by_profile(profile: str | None = None) -> Callable[[Case], list[int]]:
+    """The rule that a profile has for its terms; None: the case's."""
+
+    def rule(case: Case) -> list[int]:
+        chosen = Case(case.op, case.arrays, profile or case.profile)
+        return [case.clamp(rescaled(term, chosen, case.target, case.rounding)) for term in case.terms]
+
+    return rule
+
+
+def float64_once(case: Case) -> list[int]:
+    out = scale(case.target)
+    products = [f64(t.value * Fraction(t.multiplier("tflite", out))) for t in case.terms]
+    return [case.clamp(zero(case.target) + away(product)) for product in products]
+
+
+def eight_fraction_bits(case: Case) -> list[int]:
+    source, target = case.op.operands[0].type, case.target  # type: ignore[union-attr]
+    ratio = F32(scale(source)) / F32(scale(target))
+    if source.element.bits > 8:
+        return by_profile("xnnpack")(case)
+    if not 2**-8 <= ratio <= 2**7:
+        return by_profile("tflite")(case)
+    factor = even(Fraction(float(ratio)) * 256)
+    return [case.clamp(zero(target) + up(Fraction(t.value * factor, 256))) for t in case.terms]
+
+
+# --- real values ---
+
+
+def quantise(case: Case, how: str, real: Iterable[float]) -> list[int]:
+    s, z = Fraction(scale(case.target)), zero(case.target)
+    reciprocal = f32(1 / s)
+    quotients = {"/": lambda x: f32(x / s), "*": lambda x: f32(x * reciprocal)}
+    quotient, whole = quotients[how[0]], {"a": away, "e": even}[how[1]]
+    return [case.clamp(z + whole(quotient(Fraction(float(x))))) for x in real]
+
+
+QUANTISE = {"tflite": "/a", "xnnpack": "*e", "relay": "*a", "relay-f32": "*a", "relay-f64": "*a", "tvm": "/e"}
+
+
+def dequantised(array: Any, type: TensorType) -> list[Fraction]:
+    return [f32(f32(int(q) - zero(type)) * Fraction(scale(type))) for q in array.flat]
+
+
+def dequantise(case: Case) -> list[float]:
+    operand = case.op.operands[0]
+    assert operand is not None
+    return [float(x) for x in dequantised(case.arrays[0], operand.type)]
+
+
+def through_real_values(case: Case) -> list[int]:
+    real = [
+        np.array([float(x) for x in dequantised(a, v.type)], F32).reshape(a.shape)  # type: ignore[union-attr]
+        for a, v in zip(case.arrays, case.op.operands, strict=True)
+    ]
+    with np.errstate(all="ignore"):
+        values = np.asarray(case.detail["function"](*real), F32).ravel()
+    low, high = case.target.element.minimum, case.target.element.maximum
+    finite = [0.0 if not math.isfinite(x) else float(x) for x in values]
+    stored = quantise(case, QUANTISE[case.profile], finite)
+    return [
+        q if math.isfinite(x) else high if x > 0 else low  # NaN is the smallest
+        for q, x in zip(stored, values, strict=True)
+    ]
+
+
+# --- sums and means ---
+
+
+def pairs(case: Case) -> list[tuple[int, int]]:
+    """Stored elements of two broadcast operands without zero points."""
+    sides = [
+        np.asarray(a, object) - zero(v.type)  # type: ignore[union-attr]
+        for a, v in zip(case.arrays, case.op.operands, strict=True)
+    ]
+    return [(int(x), int(y)) for x, y in np.broadcast(*sides)]
+
+
+def scales(case: Case) -> tuple[float, float, float]:
+    left, right = (v.type for v in case.op.operands)  # type: ignore[union-attr]
+    return scale(left), scale(right), scale(case.target)
+
+
+def sign(case: Case) -> int:
+    return -1 if case.op.name == "sub" else 1
+
+
+def sum_q31(case: Case) -> list[int]:
+    sx, sy, so = scales(case)
+    k = 20 if case.target.element.bits == 8 else 15
+    t = 2 * max(sx, sy)
+    results = []
+    for x, y in pairs(case):
+        left, right = twice(x << k, *q31(sx / t)), twice(y << k, *q31(sy / t))
+        total = twice(left + sign(case) * right, *q31(t / (2**k * so)))
+        results.append(case.clamp(zero(case.target) + total))
+    return results
+
+
+def sum_twenty_bits(case: Case) -> list[int]:
+    sx, sy, so = scales(case)
+    rx, ry = (f32(Fraction(s) / Fraction(so)) for s in (sx, sy))
+    if case.target.element.bits > 8 or not all(Fraction(1, 2**10) <= r < 2**8 for r in (rx, ry)):
+        return sum_q31(case)
+    k = 20 - (math.frexp(float(max(rx, ry)))[1] - 1)
+    wx, wy = even(rx * Fraction(2) ** k), even(ry * Fraction(2) ** k)
+    totals = [Fraction(wx * x + sign(case) * wy * y, 2**k) for x, y in pairs(case)]
+    return [case.clamp(zero(case.target) + up(total)) for total in totals]
+
+
+def side(case: Case, value: int, type: TensorType) -> int:
+    """An operand's stored integer, `value` + zero point, rescaled to the result where its parameters differ."""
+    if type.quantisation == case.target.quantisation:
+        return value + zero(type)
+    return rescaled(Term(value, (scale(type),)), case, case.target, case.rounding)
+
+
+def sum_of_rescaled(case: Case) -> list[int]:
+    left, right = (v.type for v in case.op.operands)  # type: ignore[union-attr]
+    z = zero(case.target)
+    return [case.clamp(side(case, x, left) - z + sign(case) * (side(case, y, right) - z) + z) for x, y in pairs(case)]
+
+
+def averages(whole: Callable[[Fraction], int]) -> Callable[[Case], list[int]]:
+    return lambda case: [case.clamp(whole(Fraction(total, count))) for total, count in case.detail["sums"]]
+
+
+def mean_folded(case: Case) -> list[int]:
+    source = case.op.operands[0].type  # type: ignore[union-attr]
+    mantissa, e = q31(scale(source) / scale(case.target))
+    results = []
+    for total, n in case.detail["sums"]:
+        k = min(n.bit_length() - 1, 32, 31 + e)
+        steps = twice(total - n * zero(source), 2**k * mantissa // n, e - k)
+        results.append(case.clamp(zero(case.target) + steps))
+    return results
+
+
+def mean_float32(case: Case) -> list[int]:
+    source = case.op.operands[0].type  # type: ignore[union-attr]
+    results = []
+    for total, n in case.detail["sums"]:
+        m = f32(f32(Fraction(scale(source)) / Fraction(scale(case.target))) / n)
+        results.append(case.clamp(even(f32(f32(f32(total - n * zero(source)) * m) + zero(case.target)))))
+    return results
+
+
+def mean_truncated(case: Case) -> list[int]:
+    source = case.op.operands[0].type  # type: ignore[union-attr]
+    wholes = [math.trunc(Fraction(total, n)) for total, n in case.detail["sums"]]
+    return [case.clamp(side(case, whole - zero(source), source)) for whole in wholes]
+
+
+# --- operands brought to one scale ---
+
+
+def joined_element(case: Case, q: int, type: TensorType) -> int:
+    if type.quantisation == case.target.quantisation:
+        return q
+    sx, so = Fraction(scale(type)), Fraction(scale(case.target))
+    if type.element.minimum < 0:
+        steps = even(f32(f32(q - zero(type)) * f32(sx / so)))
+    else:
+        r = f32(sx * f32(1 / so))
+        steps = away(f32(f32(q * r) + f32(-zero(type) * r)))
+    return case.clamp(zero(case.target) + steps)
+
+
+def joined(element: Callable[[Case, int, TensorType], int]) -> Callable[[Case], list[int]]:
+    def rule(case: Case) -> list[int]:
+        moved = []
+        quantised = [v for v in case.op.operands if v is not None and v.type.quantisation is not None]
+        raw = [a for a, v in zip(case.arrays, case.op.operands, strict=True) if v not in quantised]
+        arrays = [a for a, v in zip(case.arrays, case.op.operands, strict=True) if v in quantised]
+        for array, value in zip(arrays, quantised, strict=True):
+            stored = [element(case, int(q), value.type) for q in array.flat]
+            moved.append(np.array(stored, np.int64).reshape(array.shape))
+        return [int(q) for q in np.asarray(case.detail["function"](*raw, *moved)).flat]
+
+    return rule
+
+
+def rescaled_element(case: Case, q: int, type: TensorType) -> int:
+    return case.clamp(side(case, q - zero(type), type))
+
+
+# --- slopes ---
+
+
+def slope_in(profile: str | None) -> Callable[[Case], list[int]]:
+    """Slope in Q31, or with the rule of the profile, as (kept, sloped) terms."""
+
+    def rule(case: Case) -> list[int]:
+        chosen = Case(case.op, case.arrays, profile or case.profile)
+        terms = (kept if kept.value >= 0 else sloped for kept, sloped in case.detail["slopes"])
+        return [case.clamp(rescaled(term, chosen, case.target, "upward")) for term in terms]
+
+    return rule
+
+
+def slope_of_eight_bits(case: Case) -> list[int]:
+    source = case.op.operands[0].type  # type: ignore[union-attr]
+    r = f32(Fraction(scale(source)) / Fraction(scale(case.target)))
+    lower = f32(r * f32(case.op.alpha))  # type: ignore[attr-defined]
+    if not (Fraction(1, 256) <= r <= 128 and Fraction(1, 256) <= abs(lower) <= 128):
+        return slope_in("tflite")(case)
+    steps = [kept.value * even(256 * (r if kept.value >= 0 else lower)) for kept, _ in case.detail["slopes"]]
+    return [case.clamp(zero(case.target) + up(Fraction(step, 256))) for step in steps]
+
+
+def slope_in_fixed_point(case: Case) -> list[int]:
+    alpha, z = case.op.alpha, zero(case.target)  # type: ignore[attr-defined]
+
+    def p(t: int, c: float) -> int:
+        mantissa, e = q31(abs(c))
+        return up(Fraction(t * (mantissa if c >= 0 else -mantissa)) * Fraction(2) ** (e - 31))
+
+    results = []
+    for kept, _ in case.detail["slopes"]:
+        wide = rescaled(kept, case, case.target, case.rounding)
+        results.append(case.clamp(wide if kept.value >= 0 else p(wide, alpha) + p(z, 1 - alpha)))
+    return results
+
+
+def swish(case: Case) -> list[int]:
+    source = case.op.operands[0].type  # type: ignore[union-attr]
+
+    def sixteen(real: float) -> tuple[int, int]:
+        mantissa, e = q31(real)
+        return min(up(Fraction(mantissa, 2**16)), 2**15 - 1), e
+
+    def int16(value: int) -> int:
+        return min(max(value, -(2**15)), 2**15 - 1)
+
+    def h(a: int, b: int) -> int:
+        return min(up(Fraction(a * b, 2**15)), 2**15 - 1)
+
+    fine_scale = float(f32(Fraction(scale(source)) / 128))
+    out, kept = sixteen(fine_scale / scale(case.target))
+    gate, shift = sixteen(fine_scale / float(F32(3) / F32(32768)))
+    results = []
+    for q in case.arrays[0].flat:
+        x = (int(q) - zero(source)) << 7
+        g = h(int16(x << (shift - 1)) if shift > 0 else x, gate)
+        g = int16(g << 1) if shift > 0 else away(Fraction(g, 2**-shift))
+        product = min(math.trunc(Fraction(((g + 2**15) >> 1) * h(x, out), 2**15)), 2**15 - 1)
+        product = int16(product << kept) if kept > 0 else away(Fraction(product, 2**-kept))
+        results.append(case.clamp(zero(case.target) + product))
+    return results
+
+
+def stored(case: Case) -> list[int]:
+    return [case.clamp(int(q)) for q in np.asarray(case.detail["function"](*case.arrays)).flat]
+
+
+def compared_exactly(case: Case) -> list[int]:
+    left, right = (Fraction(scale(v.type)) for v in case.op.operands)  # type: ignore[union-attr]
+    return [int(case.detail["function"](x * left, y * right)) for x, y in pairs(case)]
+
+
+RULES: dict[str, Callable[[Case], list[Any]]] = {
+    "Q31 twice": by_profile("tflite"),
+    "Float64 once": float64_once,
+    "Float32 even": by_profile("xnnpack"),
+    "Q31 once": by_profile("relay"),
+    "Float late": by_profile(),
+    "Eight fraction bits": eight_fraction_bits,
+    "Quantise away": lambda case: quantise(case, "/a", case.arrays[0].flat),
+    "Quantise by reciprocal, even": lambda case: quantise(case, "*e", case.arrays[0].flat),
+    "Quantise by reciprocal, away": lambda case: quantise(case, "*a", case.arrays[0].flat),
+    "Quantise even": lambda case: quantise(case, "/e", case.arrays[0].flat),
+    "Dequantise": dequantise,
+    "Through real values": through_real_values,
+    "Sum in Q31": sum_q31,
+    "Sum of twenty bits": sum_twenty_bits,
+    "Sum of rescaled": sum_of_rescaled,
+    "Average away": averages(away),
+    "Average truncated": averages(math.trunc),
+    "Mean folded": mean_folded,
+    "Mean in float32": mean_float32,
+    "Mean truncated": mean_truncated,
+    "Joined": joined(joined_element),
+    "Rescaled if different": joined(rescaled_element),
+    "Slope in Q31": slope_in("tflite"),
+    "Slope in the profile": slope_in(None),
+    "Slope of eight bits": slope_of_eight_bits,
+    "Slope in fixed point": slope_in_fixed_point,
+    "Swish in sixteen bits": swish,
+    "Stored": stored,
+    "Compared exactly": compared_exactly,
+}
