@@ -27,9 +27,11 @@ from nir.relay.ast import (
     Type,
     Var,
 )
+from nir.relay.equality import first_difference, structural_equal
 from nir.relay.infer import infer_types
 from nir.relay.loading import load
 from nir.relay.params import load_params, read_params, write_params
+from nir.relay.printer import print_module
 from nir.relay.visitor import ExprMutator, ExprVisitor, post_order
 
 __all__ = [
@@ -52,10 +54,13 @@ __all__ = [
     "TupleType",
     "Type",
     "Var",
+    "first_difference",
     "infer_types",
     "load",
     "load_params",
     "post_order",
+    "print_module",
     "read_params",
+    "structural_equal",
     "write_params",
 ]

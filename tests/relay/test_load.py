@@ -51,11 +51,11 @@ def test_text_of_one_line_is_text(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["absent.relay", "", ".", "a\0b"])
 def test_what_is_no_file_is_an_error(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ParseError, match="cannot read"):
+    with pytest.raises(ParseError, match="cannot be read"):
         load(Path(tmp_path / name) if name else tmp_path)
-    with pytest.raises(ParseError, match="cannot read"):
+    with pytest.raises(ParseError, match="cannot be read"):
         load("absent/model.relay")
-    with pytest.raises(ParseError, match="cannot read"):
+    with pytest.raises(ParseError, match="cannot be read"):
         load(TEXT, tmp_path / "absent.params")
 
 

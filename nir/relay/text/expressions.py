@@ -66,6 +66,20 @@ _INFIX_OPERATORS = {
 _SUPPORTED = "a variable, constant, call, tuple, fn, let or if"
 
 
+_PLAIN_LOCAL_NAME = re.compile(r"[A-Za-z_](?:[\w.-]*\w)?")
+_PLAIN_GLOBAL_NAME = re.compile(r"[A-Za-z_][\w.$-]*")
+
+
+def plain_local_name(name: str) -> bool:
+    """Whether a local variable of this name is read back without quotes, whatever follows it."""
+    return _PLAIN_LOCAL_NAME.fullmatch(name.replace("/", "_")) is not None and "//" not in name and name[-1:] != "/"
+
+
+def plain_global_name(name: str) -> bool:
+    """Whether a function of this name is read back without quotes."""
+    return _PLAIN_GLOBAL_NAME.fullmatch(name) is not None
+
+
 class Frame(Protocol):
     """A construct that has been opened and is not finished.
 
