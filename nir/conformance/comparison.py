@@ -44,7 +44,8 @@ def mismatch(record: Record, index: int, actual: Array) -> Mismatch | None:
     found = actual.astype(np.float64).reshape(-1)
     with np.errstate(invalid="ignore"):
         distance = np.abs(found - expected)
-        equal = (distance <= _allowed(record, index, expected)) | (found == expected)
+        near = np.isfinite(distance) & (distance <= _allowed(record, index, expected))
+        equal = near | (found == expected)
     wrong = ~(equal | (np.isnan(found) & np.isnan(expected)))
     if not wrong.any():
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from nir.conformance.comparison import Mismatch, mismatch
 from nir.errors import ConvertError, NirError, ParseError, RunError, VerifyError
-from nir.interp import DEFAULT_PROFILE, run
+from nir.interp import DEFAULT_PROFILE, get_profile, run
 from nir.ir import Module
 from nir.nnapi.case import convert, inputs_of
 from nir.nnapi.records import Record
@@ -70,11 +70,12 @@ def examine(record: Record, profile: str = DEFAULT_PROFILE) -> Examination:
     Raises `ParseError` for values that do not fit the operands they are for, `RunError` for an unknown profile.
     """
     must_fail = record.json["expect_failure"]
+    numbers = get_profile(profile)
     try:
         module = convert(record).module
         verify(module)
         inputs = inputs_of(record)
-        outputs = list(run(module, inputs, profile, "main").values())
+        outputs = list(run(module, inputs, numbers, "main").values())
     except ParseError:
         raise
     except ConvertError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,13 @@ def count_by_operator(outcomes: Sequence[Outcome]) -> dict[str, Counts]:
     return dict(sorted(counts.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
+def _number(value: float | None) -> float | str | None:
+    """A number as JSON has it: what is not finite is a string there, as in files of cases."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity"
+
+
 def report(outcomes: Sequence[Outcome], profile: str) -> dict[str, Any]:
     """Everything, as it is written to a JSON file."""
     return {
@@ -59,7 +67,7 @@ def report(outcomes: Sequence[Outcome], profile: str) -> dict[str, Any]:
                 "operators": list(outcome.operators),
                 "status": outcome.status.value,
                 "message": outcome.message,
-                "largest_difference": outcome.largest,
+                "largest_difference": _number(outcome.largest),
                 "unit": outcome.unit,
             }
             for outcome in outcomes

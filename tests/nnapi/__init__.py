@@ -1,1 +1,1 @@
-"""Android NNAPI's conformance cases: reading them, making NIR of them, comparing."""
+"""NNAPI's operand lists and conformance cases: reading, mapping both ways, running."""

@@ -1,0 +1,1 @@
+"""Running cases: comparison, outcomes, processes."""
