@@ -69,7 +69,7 @@ class Case:
         low, high = self.target.element.minimum, self.target.element.maximum
         for place, bound in enumerate(BOUNDS["none" if activation is None else activation.value]):
             if bound is not None:
-                edge = away(f32(bound / Fraction(scale(self.target)))) + zero(self.target)
+                edge = away(f32(Fraction(bound) / Fraction(scale(self.target)))) + zero(self.target)
                 edge = min(max(edge, self.target.element.minimum), self.target.element.maximum)
                 low, high = (edge, high) if place == 0 else (low, edge)
         return int(min(max(stored, low), high))
@@ -87,7 +87,7 @@ def zero(type: TensorType) -> int:
 
 
 def up(t: Fraction | int) -> int:
-    return math.floor(t + HALF)
+    return math.floor(Fraction(t) + HALF)
 
 
 def away(t: Fraction | int) -> int:
@@ -227,7 +227,7 @@ def through_real_values(case: Case) -> list[int]:
     finite = [0.0 if not math.isfinite(x) else float(x) for x in values]
     stored = quantise(case, QUANTISE[case.profile], finite)
     return [
-        q if math.isfinite(x) else high if x > 0 else low  # NaN is the smallest
+        q if math.isfinite(x) else case.clamp(high if x > 0 else low)  # NaN is the smallest
         for q, x in zip(stored, values, strict=True)
     ]
 

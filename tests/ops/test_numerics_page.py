@@ -52,6 +52,7 @@ class Draw:
         self.random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
         self.rounding = data.draw(st.sampled_from(["upward", "to_nearest"]), label="rounding")
         self.activation = data.draw(st.sampled_from(["none", "relu", "relu1", "relu6"]), label="activation")
+        self.small = data.draw(st.booleans(), label="operands near zero, results of few bits less")
 
     def quantisation(self, element: str | None = None) -> Quantisation:
         kind = ElementType(element or self.element)
@@ -60,6 +61,12 @@ class Draw:
         low, high = max(kind.minimum, -300), min(kind.maximum, 300)
         return Quantisation.per_tensor(self.data.draw(SCALES), self.data.draw(st.integers(low, high)))
 
+    def coarser(self, scale: float) -> Quantisation:
+        """Parameters of a result: where operands are small, a few bits coarser than `scale`, which makes halves."""
+        if not self.small:
+            return self.quantisation()
+        return Quantisation.per_tensor(scale * 2.0 ** self.data.draw(st.integers(1, 3)), self.quantisation().zero_point)
+
     def type(self, *shape: int, element: str | None = None) -> TensorType:
         return TensorType(ElementType(element or self.element), shape, self.quantisation(element))
 
@@ -67,6 +74,8 @@ class Draw:
         if not type.element.is_integer:
             return np.zeros([size or 0 for size in type.shape], type.element.numpy)
         low, high = max(type.element.minimum, -(2**20)), min(type.element.maximum, 2**20)
+        if self.small:
+            low, high = max(low, zero(type) - 4), min(high, zero(type) + 4)
         return self.random.integers(low, high, [size or 0 for size in type.shape], endpoint=True).astype(
             type.element.numpy
         )
@@ -117,8 +126,9 @@ def sum_of_products(draw: Draw, profile: str, name: str) -> Case:
             Quantisation.per_channel(stated, 0) if len(rights) > 1 else Quantisation.per_tensor(stated[0])
         )
     fields = {"groups": 2} if name == "grouped_conv_2d" else {}
-    case = draw.case(profile, name, [x, w, bias], draw.quantisation(), **fields)
-    case.arrays[2] = draw.random.integers(-500, 500, outputs).astype(np.int32)
+    case = draw.case(profile, name, [x, w, bias], draw.coarser(factors[0][0] * factors[0][1]), **fields)
+    limit = 8 if draw.small else 500
+    case.arrays[2] = draw.random.integers(-limit, limit, outputs).astype(np.int32)
     sums = plain_sums(name, centred(case.arrays[0], x), case.arrays[1].astype(np.int64)) + case.arrays[2]
     case.terms = [
         Term(int(total), factors[o], stated[o] if has_scale else None)
@@ -152,7 +162,7 @@ def plain_sums(name: str, x: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 def batch_matmul(draw: Draw, profile: str, name: str) -> Case:
     x, y = draw.type(2, 3, 4), draw.type(2, 4, 2)
-    case = draw.case(profile, name, [x, y], draw.quantisation())
+    case = draw.case(profile, name, [x, y], draw.coarser(scale(x) * scale(y)))
     sums = centred(case.arrays[0], x) @ centred(case.arrays[1], y)
     case.terms = [Term(int(total), (scale(x), scale(y))) for total in sums.flat]
     return case
@@ -160,7 +170,7 @@ def batch_matmul(draw: Draw, profile: str, name: str) -> Case:
 
 def product(draw: Draw, profile: str, name: str) -> Case:
     x, y = draw.type(5, 1), draw.type(7)
-    case = draw.case(profile, name, [x, y], draw.quantisation())
+    case = draw.case(profile, name, [x, y], draw.coarser(scale(x) * scale(y)))
     values = centred(case.arrays[0], x) * centred(case.arrays[1], y)
     case.terms = [Term(int(v), (float(np.float32(scale(x) * scale(y))),)) for v in values.flat]
     return case
@@ -170,7 +180,7 @@ def one_operand(draw: Draw, profile: str, name: str) -> Case:
     """requantize, abs, reduce_sum: integers rescaled from the operand's scale."""
     x = draw.type(6, 7, element="i32" if name == "requantize" and draw.data.draw(st.booleans()) else None)
     fields = {"axes": (1,)} if name == "reduce_sum" else {}
-    case = draw.case(profile, name, [x], draw.quantisation(), **fields)
+    case = draw.case(profile, name, [x], draw.coarser(scale(x)), **fields)
     values = centred(case.arrays[0], x)
     values = np.abs(values) if name == "abs" else values.sum(axis=1) if name == "reduce_sum" else values
     case.terms = [Term(int(v), (scale(x),)) for v in values.flat]
