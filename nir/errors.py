@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nir.source import Span
+from nir.source import Span, printable
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Diagnostic:
     rule: str | None = None
 
     def render(self) -> str:
-        """The diagnostic as text: location, message, excerpt with caret, expected, found, hint."""
+        """The diagnostic as text: location, message, excerpt with caret, expected, found, hint. Safe for a terminal."""
         where = f"{self.span.location()}: " if self.span is not None else ""
-        lines = [f"{where}error: {self.message}"]
+        lines = [printable(f"{where}error: {self.message}")]
         if self.span is not None:
             lines += ["  " + line for line in self.span.excerpt().split("\n")]
         if self.expected is not None:
-            lines.append(f"  expected: {self.expected}")
+            lines.append(printable(f"  expected: {self.expected}"))
         if self.found is not None:
-            lines.append(f"  found: {self.found}")
-        lines += [f"  note: {note}" for note in self.notes]
+            lines.append(printable(f"  found: {self.found}"))
+        lines += [printable(f"  note: {note}") for note in self.notes]
         if self.hint is not None:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(printable(f"  hint: {self.hint}"))
         return "\n".join(lines)
 
 

@@ -107,6 +107,10 @@ class Span:
         return f"{gutter} | {_visible(shown)}\n{' ' * len(gutter)} | {carets}"
 
 
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of control, formatting (such as reversed direction) and surrogate characters, and line ends."""
+
+
 def _clip(line: str, start: int, end: int) -> tuple[str, int, int]:
     """Cuts a long line down to a window around [start, end); returns the window and the range within it."""
     if len(line) <= _EXCERPT_WIDTH:
@@ -119,10 +123,23 @@ def _clip(line: str, start: int, end: int) -> tuple[str, int, int]:
     return head + line[left:right] + tail, start + shift, min(end, right) + shift
 
 
+def printable(text: str) -> str:
+    """`text` on one line, with what cannot be seen as the escapes of the language: safe for a terminal.
+
+    For names in messages, which come from files: they must not move the cursor, reverse what follows, or look like
+    further lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\\n" if c == "\n" else f"\\u{{{ord(c):x}}}" for c in text)
+
+
 def _visible(text: str) -> str:
-    """`text` with tabs and control characters replaced, so that columns line up and a terminal is safe."""
+    """`text` with tabs and invisible characters replaced, so that columns line up and a terminal is safe."""
+    if text.isprintable():
+        return text
     return "".join(
-        " " if c == "\t" else c if unicodedata.category(c) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
+        " " if c == "\t" else c if unicodedata.category(c) not in _INVISIBLE else "\N{REPLACEMENT CHARACTER}"
         for c in text
     )
 

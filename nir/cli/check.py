@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nir.cli.files import read_module
+from nir.cli.files import display_name, read_module
 from nir.errors import NirError
 from nir.verify import verify
 
@@ -34,7 +34,9 @@ def command(files: tuple[str, ...], quiet: bool) -> int:
             continue
         if not quiet:
             operations = sum(len(function) for function in module)
-            click.echo(f"{path}: ok, {_count(len(module.functions), 'function')}, {_count(operations, 'operation')}")
+            click.echo(
+                f"{display_name(path)}: ok, {_count(len(module.functions), 'function')}, {_count(operations, 'operation')}"
+            )
     return 1 if failed else 0
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import click
 import numpy as np
 
-from nir.cli.files import read_arrays, read_module
+from nir.cli.files import STANDARD, read_arrays, read_module
 from nir.interp import DEFAULT_PROFILE, PROFILES, Tolerance, compare, compare_arrays
 from nir.ir import first_difference
+from nir.source import printable
 from nir.verify import verify
 
 
@@ -51,15 +52,15 @@ def command(
       nir diff out.npz expected.npz --steps 1
     """
     tolerance = Tolerance(steps=steps, ulps=ulps)
-    if right is not None and left.endswith(".npz") and right.endswith(".npz"):
+    runs = inputs is not None or seed is not None or right is None
+    _check_usage(left, right, inputs, seed, right_profile)
+    if right is not None and left.endswith(".npz"):
         return _arrays(left, right, tolerance)
-    if right is None and right_profile is None:
-        raise click.UsageError("Give RIGHT, or --right-profile to run LEFT under two profiles.")
-    if inputs is not None and seed is not None:
-        raise click.UsageError("--inputs and --seed exclude each other.")
-    if inputs is None and seed is None and right is not None:
-        if right_profile is not None:
-            raise click.UsageError("--right-profile compares runs: give --inputs IN.npz or --seed N too.")
+    if right is not None and not runs:
+        if tolerance != Tolerance():
+            raise click.UsageError(
+                "--steps and --ulps compare runs or .npz files: give --inputs IN.npz or --seed N too."
+            )
         difference = first_difference(read_module(left), read_module(right))
         click.echo("no difference" if difference is None else str(difference))
         return 1 if difference is not None else 0
@@ -80,6 +81,24 @@ def command(
     return 0 if comparison.equal else 1
 
 
+def _check_usage(left: str, right: str | None, inputs: str | None, seed: int | None, right_profile: str | None) -> None:
+    """Raises `click.UsageError` for files and options that do not go together."""
+    if right is None and right_profile is None:
+        raise click.UsageError("Give RIGHT, or --right-profile to run LEFT under two profiles.")
+    if left == right == STANDARD:
+        raise click.UsageError("Standard input can be read once only: give a file as LEFT or RIGHT.")
+    if inputs is not None and seed is not None:
+        raise click.UsageError("--inputs and --seed exclude each other.")
+    runs = inputs is not None or seed is not None
+    if left.endswith(".npz") or (right or "").endswith(".npz"):
+        if right is None or not (left.endswith(".npz") and right.endswith(".npz")):
+            raise click.UsageError("An .npz file is compared with another .npz file only.")
+        if runs or right_profile is not None:
+            raise click.UsageError("--inputs, --seed and --right-profile compare runs, not .npz files.")
+    elif right is not None and right_profile is not None and not runs:
+        raise click.UsageError("--right-profile compares runs: give --inputs IN.npz or --seed N too.")
+
+
 def _arrays(left_path: str, right_path: str, tolerance: Tolerance) -> int:
     """Compares two files of arrays, name by name, and tells every array that differs."""
     left, right = read_arrays(left_path), read_arrays(right_path)
@@ -96,7 +115,8 @@ def _arrays(left_path: str, right_path: str, tolerance: Tolerance) -> int:
             difference = compare_arrays(left[name], right[name], tolerance)
             if difference is not None:
                 told.append(f"{name}: {difference}")
-    click.echo("\n".join(told) if told else f"no difference in {len(left)} arrays")
+    arrays = "1 array" if len(left) == 1 else f"{len(left)} arrays"
+    click.echo("\n".join(map(printable, told)) if told else f"no difference in {arrays}")
     return 1 if told else 0
 
 

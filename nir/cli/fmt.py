@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import io
 import sys
 
 import click
 
-from nir.cli.files import STANDARD, read_bytes, write_bytes
+from nir.cli.files import STANDARD, display_name, read_bytes, write_bytes
 from nir.errors import NirError
 from nir.text import format_text
 
@@ -31,7 +32,7 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool) -> int:
     """
     failed = changed = False
     for path in files:
-        name = "<stdin>" if path == STANDARD else path
+        name = display_name(path)
         try:
             before = read_bytes(path)
             after = format_text(before, name).encode()
@@ -54,5 +55,7 @@ def command(files: tuple[str, ...], check: bool, show_diff: bool) -> int:
 
 
 def _difference(before: bytes, after: bytes, name: str) -> list[str]:
-    old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
-    return list(difflib.unified_diff(old, new, name, f"{name}, formatted"))
+    """A unified diff. Lines end at LF alone, and a missing last one is marked, as `patch` wants it."""
+    old, new = (io.StringIO(text.decode(), newline="\n").readlines() for text in (before, after))
+    lines = difflib.unified_diff(old, new, name, f"{name}, formatted")
+    return [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]

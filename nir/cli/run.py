@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +13,21 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from nir.cli.files import STANDARD, read_arrays, read_module, write_arrays
 from nir.interp import DEFAULT_PROFILE, PROFILES, Interpreter, Trace, random_inputs
 from nir.interp.plan import find_function
 from nir.interp.trace import TraceRecord, statistics
 from nir.ir import Function, Operation
+from nir.source import printable
 from nir.verify import verify
 
 _SMALL = 10
 """Outputs of so many elements at most are printed whole."""
+
+_WHOLE_LINES = 100_000
+"""Columns where there is no terminal to fit into."""
 
 
 @click.command(name="run")
@@ -67,10 +73,17 @@ def command(
         results = Interpreter(module, profile, threads).run(arrays, entry.name, recorded, progress)
     if outputs is not None:
         write_arrays(outputs, results)
-    console = Console(stderr=outputs == STANDARD)
+    console = _console(to_error=outputs == STANDARD)
     if recorded is not None:
         console.print(trace_table(recorded.records))
     console.print(_results_table(entry, results))
+
+
+def _console(to_error: bool) -> Console:
+    """A console as wide as the terminal; for a file or pipe as wide as its tables, so that nothing is cut off."""
+    stream = sys.stderr if to_error else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WHOLE_LINES
+    return Console(stderr=to_error, markup=False, highlight=False, width=width)
 
 
 def _inputs(function: Function, path: str | None, seed: int | None) -> Mapping[str, np.ndarray[Any, Any]]:
@@ -82,7 +95,8 @@ def _inputs(function: Function, path: str | None, seed: int | None) -> Mapping[s
         return random_inputs(function, seed)
     if function.parameters:
         names = ", ".join(f"%{parameter.name}" for parameter in function.parameters)
-        raise click.UsageError(f"@{function.name} takes {names}: give --inputs IN.npz, or --seed N for random ones.")
+        message = f"@{function.name} takes {names}: give --inputs IN.npz, or --seed N for random ones."
+        raise click.UsageError(printable(message))
     return {}
 
 
@@ -105,7 +119,8 @@ def trace_table(records: list[TraceRecord]) -> Table:
     for record in records:
         numbers = (_number(value) for value in (record.minimum, record.maximum, record.mean))
         milliseconds = f"{record.seconds * 1000:.2f}" if record.operator else ""
-        table.add_row(f"%{record.name}", record.operator or "parameter", str(record.type), *numbers, milliseconds)
+        name = printable(f"%{record.name}")
+        table.add_row(Text(name), record.operator or "parameter", Text(str(record.type)), *numbers, milliseconds)
     return table
 
 
@@ -115,7 +130,7 @@ def _results_table(function: Function, results: Mapping[str, np.ndarray[Any, Any
         table.add_column(title, justify="right")
     for (name, array), type in zip(results.items(), function.result_types, strict=True):
         elements = np.array2string(array, threshold=_SMALL) if array.size <= _SMALL else str(array.size)
-        table.add_row(name, str(type), *map(_number, statistics(array)), elements)
+        table.add_row(name, Text(str(type)), *map(_number, statistics(array)), Text(elements))
     return table
 
 

@@ -14,6 +14,7 @@ from nir.interp.plan import find_function, notes_of, span_of
 from nir.interp.trace import Event
 from nir.ir import Module, Operation, Value
 from nir.ops.profiles import DEFAULT_PROFILE, Profile, get_profile
+from nir.source import printable
 
 Array = np.ndarray[Any, Any]
 
@@ -47,9 +48,11 @@ class ArrayDifference:
 
     def __str__(self) -> str:
         place = ", ".join(map(str, self.index))
+        amount = f"1 {self.unit[:-1]}" if self.largest == 1 else f"{self.largest} {self.unit}"
+        real = f" ({self.largest_absolute:g})" if self.unit == "ulps" else ""
         return (
-            f"{self.differing} of {self.total} elements, by up to {self.largest} {self.unit}"
-            f" ({self.largest_absolute:g}); at [{place}]: {self.left} and {self.right}"
+            f"{self.differing} of {self.total} elements, by up to {amount}{real};"
+            f" at [{place}]: {self.left} and {self.right}"
         )
 
 
@@ -120,11 +123,11 @@ class ValueDifference:
     def describe(self) -> str:
         """Several lines: the value, its operator and place, how much it differs, and its operands."""
         operator = "parameter" if self.operation is None else self.operation.name
-        lines = [f"%{self.value.name} = {operator} in @{' > @'.join(self.path)}: {self.value.type}"]
+        lines = [printable(f"%{self.value.name} = {operator} in @{' > @'.join(self.path)}: {self.value.type}")]
         lines.append(f"  differs in {self.difference}" if self.difference is not None else f"  {self.mismatch}")
         if self.operands:
             listed = ", ".join(f"%{name} ({'equal' if equal else 'differs'})" for name, equal in self.operands)
-            lines.append(f"  operands: {listed}")
+            lines.append(printable(f"  operands: {listed}"))
         if self.operation is not None:
             span = span_of(self.operation)
             if span is not None:
@@ -157,7 +160,7 @@ class Comparison:
         left, right = self.titles
         lines = [f"{left} against {right}: {self.compared} values compared"]
         if self.unmatched:
-            shown = ", ".join(f"%{name}" for name in self.unmatched[:5])
+            shown = printable(", ".join(f"%{name}" for name in self.unmatched[:5]))
             lines.append(
                 f"{len(self.unmatched)} values have no counterpart: {shown}{', ...'[: 5 * (len(self.unmatched) > 5)]}"
             )

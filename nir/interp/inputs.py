@@ -10,6 +10,7 @@ import numpy as np
 
 from nir.errors import Diagnostic, RunError, suggestion
 from nir.ir import Function, TensorType, Value
+from nir.ops.memory import check_allocation
 
 Array = np.ndarray[Any, Any]
 Inputs = Mapping[str, Any] | Sequence[Any]
@@ -45,7 +46,8 @@ def _by_name(function: Function, inputs: Inputs, wrong: list[Diagnostic]) -> Map
             if name not in names:
                 text = f"@{function.name} has no parameter '%{name}'"
                 expected = "one of " + ", ".join(f"%{n}" for n in names) if names else "no inputs"
-                wrong.append(Diagnostic(text, function.location, expected, hint=suggestion(str(name), names)))
+                hint = suggestion(f"%{name}", [f"%{n}" for n in names])
+                wrong.append(Diagnostic(text, function.location, expected, hint=hint))
         return inputs
     if isinstance(inputs, (str, bytes)) or not isinstance(inputs, (Sequence, np.ndarray)):
         raise RunError("inputs are a mapping from parameter names to arrays, or a list of arrays", function.location)
@@ -85,15 +87,26 @@ def random_inputs(function: Function, seed: int = 0, unknown: int = 1) -> dict[s
     """Inputs for all parameters, the same for the same seed and parameter names.
 
     Floats are standard normal; quantised integers take all stored values (32-bit ones stay below 2^15 in
-    magnitude); raw integers lie in [0, 100); bools are fair. An unknown dimension gets the size `unknown`.
+    magnitude); raw integers lie in [0, 100); bools are fair. An unknown dimension gets the size `unknown`. Raises
+    `RunError` for a negative seed, and for what does not fit into memory.
     """
-    return {str(parameter.name): _random_array(parameter, seed, unknown) for parameter in function.parameters}
+    if seed < 0:
+        raise RunError("the seed is negative", expected="an integer >= 0", found=str(seed))
+    arrays = {}
+    for parameter in function.parameters:
+        shape = [unknown if d is None else d for d in parameter.shape]
+        try:
+            check_allocation(shape, np.float32 if parameter.type.element.is_float else np.int64)
+            arrays[str(parameter.name)] = _random_array(parameter, seed, shape)
+        except (MemoryError, ValueError):  # ValueError: numpy cannot address so many elements
+            message = f"there is not enough memory for parameter '%{parameter.name}' of @{function.name}"
+            raise RunError(message, function.location, found=str(parameter.type)) from None
+    return arrays
 
 
-def _random_array(parameter: Value, seed: int, unknown: int) -> Array:
+def _random_array(parameter: Value, seed: int, shape: Sequence[int]) -> Array:
     rng = np.random.default_rng([seed, zlib.crc32(str(parameter.name).encode())])
     element = parameter.type.element
-    shape = [unknown if d is None else d for d in parameter.shape]
     if element.is_float:
         return rng.standard_normal(shape, np.float32).astype(element.numpy)
     if not element.is_integer:

@@ -85,7 +85,10 @@ class Interpreter:
             results = machine.run(entry.name, arrays)
         plan = self._plans[entry.name]
         held = {id(array) for array in (*arrays, *plan.constants.values())}
-        return {f"output_{i}": _owned(array, held) for i, array in enumerate(results)}
+        try:
+            return {f"output_{i}": _owned(array, held) for i, array in enumerate(results)}
+        except MemoryError:
+            raise RunError(f"there is not enough memory for the outputs of @{entry.name}", entry.location) from None
 
     def _prepare(self, root: str) -> int:
         """Makes the plans of all functions that `root` leads to; returns how many operations it executes."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import Any
 
 from nir.ir.function import Function, Module
 from nir.ir.operation import Operation
 from nir.ir.values import Value
+from nir.source import printable
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Difference:
     right: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.left} on the left, {self.right} on the right"
+        return printable(f"{self.where}: {self.left} on the left, {self.right} on the right")
 
 
 def same(left: Module | Function, right: Module | Function, *, names: bool = False) -> bool:
@@ -90,7 +93,7 @@ def _operation_difference(
         for name in sorted({*left.attributes, *right.attributes}):
             mine, other = (op.attributes.get(name, "default") for op in (left, right))
             if mine != other:
-                return Difference(f"{where}, attribute {name}", str(mine), str(other))
+                return Difference(f"{where}, attribute {name}", _written(mine), _written(other))
     if len(left.results) != len(right.results):
         return Difference(f"{where}, number of results", str(len(left.results)), str(len(right.results)))
     for index, (mine_value, other_value) in enumerate(zip(left.results, right.results, strict=True)):
@@ -98,6 +101,13 @@ def _operation_difference(
         if difference is not None:
             return difference
     return None
+
+
+def _written(value: Any) -> str:
+    """An attribute's value as the text has it, as far as `str` does not say so."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _describe(op: Operation) -> str:

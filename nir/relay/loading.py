@@ -51,7 +51,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise ParseError(f"cannot read '{path[:200]}': {reason}") from None
+        raise ParseError(f"{path[:200]} cannot be read", found=reason) from None
     try:
         return content.decode("utf-8-sig"), path
     except UnicodeDecodeError as error:

@@ -66,6 +66,7 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]
     """The tensors in the parameter file at `path`. Raises ParseError, also when the file cannot be read."""
     try:
         data = Path(path).read_bytes()
-    except OSError as error:
-        raise ParseError(f"cannot read '{os.fspath(path)}': {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ParseError(f"{os.fspath(path)[:200]} cannot be read", found=reason) from None
     return read_params(data, os.fspath(path))

@@ -254,7 +254,7 @@ def test_diff_compares_arrays(run, folder: Path) -> None:
     status, out, _ = run("diff", "left.npz", "right.npz")
     assert status == 1
     assert out.splitlines() == [
-        "a: 1 of 3 elements, by up to 2 steps (2); at [2]: 3 and 5",
+        "a: 1 of 3 elements, by up to 2 steps; at [2]: 3 and 5",
         "b: float64[1] on the left, float32[1] on the right",
         "c: only in left.npz",
         "d: only in right.npz",

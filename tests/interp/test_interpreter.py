@@ -78,7 +78,7 @@ def located(module: Module) -> Module:
     ("inputs", "message", "expected", "found", "hint"),
     [
         ({}, "no input for parameter '%image'", "tensor<1x8x8x3xu8", None, None),
-        ({"imgae": 0}, "no parameter '%imgae'", "one of %image", None, "did you mean 'image'?"),
+        ({"imgae": 0}, "no parameter '%imgae'", "one of %image", None, "did you mean '%image'?"),
         ({"image": np.zeros((1, 8, 8, 4), np.uint8)}, "does not fit", "1x8x8x3xu8", "uint8[1, 8, 8, 4]", None),
         ({"image": np.zeros((8, 8, 3), np.uint8)}, "does not fit", "1x8x8x3xu8", "uint8[8, 8, 3]", None),
         (
