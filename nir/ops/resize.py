@@ -22,6 +22,7 @@ from nir.ir.types import Dimension
 from nir.ops import resizing
 from nir.ops.common import Layout
 from nir.ops.families import PerTensorOperation
+from nir.ops.memory import check_allocation
 from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
 
 
@@ -75,8 +76,10 @@ class Resizing(PerTensorOperation):
     def coordinates(self, size: int, resized: int, centre: float) -> Array:
         """For each pixel of the result its place among the `size` ones of the operand, in float32.
 
-        `centre` is taken off again where pixels are counted by their centres.
+        `centre` is taken off again where pixels are counted by their centres. Raises `MemoryError` for sizes that
+        are beyond memory.
         """
+        check_allocation([resized], np.float32)  # numpy's ranges near 2^63 are empty
         aligned = self.align_corners and resized > 1
         scale = np.float32(size - 1 if aligned else size) / np.float32(resized - 1 if aligned else resized)
         places = np.arange(resized, dtype=np.float32)

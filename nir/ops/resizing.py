@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nir.ops.memory import check_allocation
 from nir.ops.profiles import Array
 
 
@@ -63,7 +64,8 @@ def interpolate_float(images: Array, rows: Taps, columns: Taps, axes: tuple[int,
 
 
 def fixed_taps(size: int, resized: int, align_corners: bool, half_pixel_centers: bool) -> Taps:
-    """TFLite's taps in 10-bit fixed point."""
+    """TFLite's taps in 10-bit fixed point. Raises `MemoryError` for a size that is beyond memory."""
+    check_allocation([resized], np.int64)
     if align_corners and resized > 1:
         scale = ((size - 1 << 10) + (resized - 1) // 2) // (resized - 1)
     else:

@@ -11,6 +11,9 @@ from evaluation import apply, floats, integers, make, results, seeds, typed
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nir
+from nir.errors import RunError
+from nir.interp import random_inputs
 from nir.ir import InferenceError, tensor
 from nir.ops.profiles import PROFILES
 
@@ -88,3 +91,16 @@ def test_size_of_the_result() -> None:
         make("resize_bilinear", tensor((1, 4, 4, 1)), factors=(0.2, 1e30))
     with pytest.raises(InferenceError, match="no pixel"):
         make("resize_bilinear", tensor((1, 0, 4, 1)), size=(2, 2))
+
+
+@pytest.mark.parametrize("name", ["resize_bilinear", "resize_nearest_neighbor"])
+@pytest.mark.parametrize("element", ["f32", "u8, scale=1, zero_point=0"])
+@pytest.mark.parametrize("sizes", ["[9223372036854775807, 2]", "[2, 9223372036854775807]", "[1099511627776, 1]"])
+def test_sizes_beyond_memory_are_refused(name: str, element: str, sizes: str) -> None:
+    module = nir.parse(
+        f"func @main(%x: tensor<1x4x4x1x{element}>) -> tensor<?x?x?x?x{element}> {{\n"
+        f"  %y = {name}(%x) {{size = {sizes}}} : tensor<?x?x?x?x{element}>\n  return %y\n}}"
+    )
+    for profile in PROFILES:
+        with pytest.raises(RunError, match="there is not enough memory"):
+            nir.run(module, random_inputs(module.functions["main"]), profile=profile)
