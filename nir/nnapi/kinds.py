@@ -126,4 +126,7 @@ KINDS: dict[str, Kind] = {
 
 def rounded(values: Values, type: str) -> Values:
     """Elements as an operand of that type holds them: FLOAT16 has fewer digits than a decimal in a file."""
-    return [float(np.float16(value)) for value in values] if type == "FLOAT16" else values
+    if type != "FLOAT16":
+        return values
+    with np.errstate(over="ignore"):
+        return [float(np.float16(value)) for value in values]

@@ -6,6 +6,7 @@ by file and line.
 
 from __future__ import annotations
 
+import builtins
 import gzip
 import json
 import math
@@ -36,6 +37,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "expect_failure": bool,
     "unknown_dims": bool,
 }
+_NAMED = frozenset({"NaN", "Infinity", "-Infinity"})
 _TOLERANCES = ("atol", "rtol", "quant_lsb", "quant16_lsb")
 
 
@@ -99,8 +101,9 @@ class Record:
         operand = self.json["operands"][index]
         dtype = ELEMENTS[operand["type"]].numpy
         try:
-            array = np.array(values, np.float32 if dtype.kind == "f" else np.int64)
-            stored = array.astype(dtype)
+            array = np.array(values, np.float64 if dtype.kind == "f" else np.int64)
+            with np.errstate(over="ignore"):
+                stored = array.astype(dtype)
             if dtype.kind in "iu" and not np.array_equal(stored, array):
                 raise ValueError(f"an element is beyond the range of {dtype}")
             return stored.reshape(operand["dims"])
@@ -166,9 +169,11 @@ def _problem(case: Any) -> str | None:
             return f"the key '{key}' is missing"
         if not isinstance(case[key], kind):
             return f"'{key}' is {_described(case[key])}"
-    missing = [name for name in _TOLERANCES if not isinstance(case["tolerance"].get(name), (int, float))]
+    missing = [name for name in _TOLERANCES if not _is_number(case["tolerance"].get(name))]
     if missing:
         return f"'tolerance' has no number '{missing[0]}'"
+    if case.get("multinomial_tolerance") is not None and not _is_number(case["multinomial_tolerance"]):
+        return f"'multinomial_tolerance' is {_described(case['multinomial_tolerance'])}"
     for number, model in enumerate([case, *case["subgraphs"]]):
         problem = _model_problem(model, len(case["subgraphs"]))
         if problem is not None:
@@ -176,8 +181,10 @@ def _problem(case: Any) -> str | None:
     operands = {str(i): operand for i, operand in enumerate(case["operands"])}
     for key in ("inputs", "outputs"):
         for index, values in case[key].items():
-            if index not in operands or not (isinstance(values, list) or (values is None and key == "outputs")):
-                return f"'{key}' of operand {index!r:.50} is wrong"
+            if index not in operands:
+                return f"'{key}' has the operand {index!r:.50}, which is not there"
+            if not (values is None and key == "outputs") and not _are_elements(values, operands[index]["type"]):
+                return f"'{key}' of operand {index} is no list of elements of {operands[index]['type']}"
     absent = [i for i in case["model_outputs"] if str(i) not in case["outputs"]]
     if absent and not case["expect_failure"]:
         return f"nothing is expected of output {absent[0]}"
@@ -209,8 +216,9 @@ def _model_problem(model: Any, subgraphs: int) -> str | None:
 def _operand_problem(operand: Any, subgraphs: int) -> str | None:
     if not isinstance(operand, dict):
         return "it is not an object"
-    if operand.get("type") not in OPERAND_CODES:
-        return f"there is no operand type {operand.get('type')!r:.50}"
+    type = operand.get("type")
+    if not isinstance(type, str) or type not in OPERAND_CODES:
+        return f"there is no operand type {type!r:.50}"
     if not isinstance(operand.get("lifetime"), str):
         return "the key 'lifetime' is missing"
     dims = operand.get("dims")
@@ -230,9 +238,9 @@ def _operand_problem(operand: Any, subgraphs: int) -> str | None:
     ):
         return "'channel_quant' has a 'dim' and 'scales'"
     value = operand["value"]
-    if value is not None and not isinstance(value, list):
-        return f"'value' is {_described(value)}"
-    if operand["type"] == "SUBGRAPH" and not (value and _is_integer(value[0]) and 0 <= value[0] < subgraphs):
+    if value is not None and not _are_elements(value, type):
+        return f"'value' is no list of elements of {type}"
+    if type == "SUBGRAPH" and not (value and _is_integer(value[0]) and 0 <= value[0] < subgraphs):
         return f"there is no subgraph {value!r:.50}"
     return None
 
@@ -242,7 +250,18 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return (_is_integer(value) and abs(value) < 2**63) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _are_elements(values: Any, type: str) -> bool:
+    """True for a list of what operands of that type hold. Infinities and NaN are strings in JSON."""
+    if not isinstance(values, list):
+        return False
+    if type in ELEMENTS and ELEMENTS[type].is_float:
+        kinds = set(map(builtins.type, values))
+        named = all(value in _NAMED for value in values if isinstance(value, str)) if str in kinds else True
+        return named and kinds <= {float, int, str}
+    return set(map(builtins.type, values)) <= {int, bool}
 
 
 def _are_indices(value: Any, count: int) -> bool:
