@@ -91,7 +91,7 @@ def up(t: Fraction | int) -> int:
 
 
 def away(t: Fraction | int) -> int:
-    return math.floor(abs(t) + HALF) * (1 if t >= 0 else -1)
+    return math.floor(abs(Fraction(t)) + HALF) * (1 if t >= 0 else -1)
 
 
 def even(t: Fraction | int) -> int:

@@ -1,6 +1,7 @@
 """The reference interpreter: running modules, tracing values, comparing runs."""
 
 from nir.interp.comparison import Comparison, Tolerance, ValueDifference, compare, compare_arrays
+from nir.interp.explanation import Explanation, ProfileExplanation, explain
 from nir.interp.inputs import check_inputs, random_inputs
 from nir.interp.interpreter import Interpreter, run
 from nir.interp.trace import Event, Trace, TraceRecord
@@ -11,8 +12,10 @@ __all__ = [
     "PROFILES",
     "Comparison",
     "Event",
+    "Explanation",
     "Interpreter",
     "Profile",
+    "ProfileExplanation",
     "Tolerance",
     "Trace",
     "TraceRecord",
@@ -20,6 +23,7 @@ __all__ = [
     "check_inputs",
     "compare",
     "compare_arrays",
+    "explain",
     "get_profile",
     "random_inputs",
     "run",
