@@ -23,6 +23,7 @@ COMMANDS = {
     "fmt": "Rewrite files in the canonical format.",
     "run": "Run a file in the reference interpreter.",
     "convert": "Convert a Relay model to NIR.",
+    "explain": "Show how each numeric profile rounds one element.",
     "diff": "Show the first difference of two modules or two runs.",
     "draw": "Draw a file as a picture.",
     "conformance": "Run recorded NNAPI cases and compare.",
