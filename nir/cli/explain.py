@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 from rich.console import Console
@@ -11,6 +12,10 @@ from rich.table import Table
 from nir.cli.files import read_arrays, read_module
 from nir.interp import DEFAULT_PROFILE, PROFILES, Explanation, explain
 from nir.verify import verify
+
+
+_WIDTH = 140
+"""Columns of text that goes to a file or a pipe."""
 
 
 class _Index(click.ParamType):
@@ -79,7 +84,7 @@ def command(
     if as_json:
         click.echo(json.dumps(explanation.to_dict(), indent=2))
         return
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     place = ", ".join(map(str, explanation.index))
     console.print(f"%{explanation.value}[{place}] = {explanation.operator} : {explanation.type}", markup=False)
     if not explanation.detailed:
@@ -92,7 +97,7 @@ def explanation_table(explanation: Explanation) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("step", no_wrap=True)
     for entry in explanation.profiles:
-        table.add_column(entry.profile, justify="right")
+        table.add_column(entry.profile, justify="right", overflow="fold")
     for label in _labels(explanation):
         found = (dict(entry.steps).get(label) for entry in explanation.profiles)
         table.add_row(label, *("" if value is None else _text(value) for value in found))
