@@ -79,6 +79,7 @@ _SUBPACKAGES = (
     "passes",
     "relay",
     "source",
+    "testing",
     "text",
     "tvm",
     "verify",

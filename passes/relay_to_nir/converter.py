@@ -78,7 +78,9 @@ class ModuleConverter:
         if name not in self.handlers and name not in TRANSPARENT and not self.foreign and call not in self._checked:
             self._checked.add(call)
             self.problems.add(
-                f"NIR has no operator for '{name}'", call, "foreign=True keeps such operators in the graph by name"
+                f"NIR has no operator for '{name}'",
+                call,
+                "foreign=True (--foreign) keeps such operators in the graph by name",
             )
 
     def symbol(self, function: relay.Function, wanted: str) -> str:

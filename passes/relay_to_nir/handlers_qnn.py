@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from nir.ir import Operation, Quantisation, Value
+from nir.ir import ElementType, Operation, Quantisation, TensorType, Value
+from nir.ops.profiles import get_profile
+from nir.ops.quantised_activation import leaky_relu as quantised_leaky_relu
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.handlers_elementwise import each
 from nir.passes.relay_to_nir.handlers_pooling import average_pool, widened_operand
@@ -87,8 +91,32 @@ def function(operator: str, call: RelayCall) -> Value:
 def leaky_relu(call: RelayCall) -> Value:
     """Like `function`, with a slope."""
     value = call.quantised(0, quantisation_of(call, 1, 2), "the operand")
-    target = quantisation_of(call, 3, 4)
-    return call.emit("leaky_relu", value, alpha=call.real("alpha"), quantisation=target, rounding=call.rounding())
+    source, target = quantisation_of(call, 1, 2), quantisation_of(call, 3, 4)
+    slope = _single_slope(call, value.element, source, target)
+    return call.emit("leaky_relu", value, alpha=slope, quantisation=target, rounding=call.rounding())
+
+
+def _single_slope(call: RelayCall, element: ElementType, source: Quantisation, target: Quantisation) -> float:
+    """A float32 that gives every stored integer the result of Relay's alpha, which is a float64.
+
+    alpha = 0.1 is the case that matters: ten steps below the zero point are nearly half a step, and the nearest float32
+    lies on the other side.
+    """
+    exact = call.real("alpha")
+    nearest = np.float32(exact)
+    stored = np.arange(element.minimum, element.maximum + 1, dtype=np.int64)
+    shape = (len(stored),)
+    types = TensorType(element, shape, source), TensorType(element, shape, target)
+
+    def table(alpha: float) -> np.ndarray[Any, Any]:
+        return quantised_leaky_relu(get_profile("relay"), stored, *types, alpha, call.rounding())
+
+    candidates = (nearest, np.nextafter(nearest, np.float32(-1)), np.nextafter(nearest, np.float32(1)))
+    expected = table(exact)
+    slope = next(
+        (float(candidate) for candidate in candidates if np.array_equal(table(float(candidate)), expected)), None
+    )
+    return slope if slope is not None else call.refuse("no float32 gives the same integers as alpha, a float64")
 
 
 def softmax(call: RelayCall) -> Value:

@@ -46,7 +46,7 @@ def mean(call: RelayCall) -> Value:
     keep_dims = call.flag("keepdims")
     narrow = widened_operand(value)
     if narrow is not None:
-        return call.emit("cast", call.emit("mean", narrow, axes=axes, keep_dims=keep_dims), element="i32")
+        return call.emit("cast", call.raw(call.emit("mean", narrow, axes=axes, keep_dims=keep_dims)), element="i32")
     return call.raw(call.emit("mean", value, axes=axes, keep_dims=keep_dims))
 
 

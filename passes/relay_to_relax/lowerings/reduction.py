@@ -10,6 +10,8 @@ from tvm import relax, topi
 
 from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, dtype_of, shape_of
 
+_NARROW = ("bool", "int8", "uint8", "int16", "uint16")
+
 
 def _axes(site: Site) -> list[int]:
     """The axes to reduce over: all where none are named, the others where `exclude` is set."""
@@ -53,11 +55,17 @@ def _variance(site: Site) -> Value:
 
 
 def _arg(function: Callable[..., Any]) -> Lowering:
-    """The position of an extreme; with several axes or none, its position in the flattened tensor."""
+    """The position of an extreme; with several axes or none, its position in the flattened tensor.
+
+    TVM's program starts from position -1 with the worst value of the type, and stays there when all elements are that
+    value; in a wider type none is.
+    """
 
     def lower(site: Site) -> Value:
-        select_last = site.attrs["select_last_index"]
-        found = site.te(function, site.args[0], _axes(site), site.attrs["keepdims"], select_last)
+        select_last, data = site.attrs["select_last_index"], site.args[0]
+        if dtype_of(data) in _NARROW:
+            data = site.emitter.cast(data, "int32")
+        found = site.te(function, data, _axes(site), site.attrs["keepdims"], select_last)
         return site.emitter.cast(found, site.result_type().dtype)
 
     return lower

@@ -1,0 +1,160 @@
+"""A Relay function that grows line by line while Hypothesis draws it. Which operators there are is said elsewhere.
+
+What is known of every tensor: its type, its quantisation, and for floats two bounds that hold for all inputs that a
+program may get: the greatest magnitude, and by how much two correct implementations may differ. The bounds are those of
+forward error analysis (Higham, Accuracy and Stability of Numerical Algorithms, chapters 2 and 3): what comes in is
+amplified by the operator's Lipschitz constant, and each rounding adds at most half a unit in the last place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+HALF_ULP = 2.0**-24
+"""By how much, relatively, one rounding to float32 may be off."""
+
+SCALES = (0.5, 0.25, 0.0235294, 0.00784314, 0.1234, 1.5, 0.003921569)
+LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
+"""The integer types of quantised tensors, and their range."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a program; quantised where it has a scale.
+
+    `magnitude` bounds the values of floats; `error` is the greatest absolute difference of two correct results, 0 where
+    both must be the same number.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int = 0
+    magnitude: float = 0.0
+    error: float = 0.0
+
+    @property
+    def parameters(self) -> str:
+        """Scale and zero point as arguments of a qnn operator."""
+        return f"{self.scale}f, {self.zero_point}"
+
+    @property
+    def relay_type(self) -> str:
+        """The type in Relay's text."""
+        return tensor_type(self.shape, self.dtype)
+
+
+def tensor_type(shape: Sequence[int], dtype: str) -> str:
+    """A tensor type in Relay's text."""
+    return f"Tensor[({', '.join(map(str, shape))}{',' * (len(shape) == 1)}), {dtype}]"
+
+
+@dataclass
+class Draft:
+    """The function so far. `draw` is Hypothesis's; weights are constants by the name of the parameter they replace."""
+
+    draw: st.DrawFn
+    max_elements: int
+    lines: list[str] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    tensors: list[Tensor] = field(default_factory=list)
+    finals: list[Tensor] = field(default_factory=list)
+    weights: dict[str, Array] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    operators: int = 0
+
+    # --- drawing ---
+
+    def choose(self, *items: Any) -> Any:
+        """One of `items`."""
+        return self.draw(st.sampled_from(items))
+
+    def integer(self, low: int, high: int) -> int:
+        """An integer from `low` to `high`, both included."""
+        return self.draw(st.integers(low, high))
+
+    def source(self, wanted: Callable[[Tensor], bool]) -> Tensor | None:
+        """A tensor drawn from those that are `wanted`, or None where there is none; late ones are the simplest."""
+        fitting = [tensor for tensor in reversed(self.tensors) if wanted(tensor)]
+        return self.draw(st.sampled_from(fitting)) if fitting else None
+
+    def parameters(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        """A quantised type for a result, without a name yet."""
+        dtype = dtype if dtype is not None else self.choose(*LIMITS)
+        centre = sum(LIMITS[dtype]) // 2 + 1
+        return Tensor("", shape, dtype, self.choose(*SCALES), centre + self.integer(-20, 20))
+
+    def seed(self) -> np.random.Generator:
+        """A source of weights, which Hypothesis need not know one by one."""
+        return np.random.default_rng(self.integer(0, 999))
+
+    # --- growing ---
+
+    def call(self, text: str, *read: Tensor) -> str:
+        """Adds one operator that reads these tensors; returns the name of its result."""
+        self.operators += 1
+        return self.bind(text, *read)
+
+    def bind(self, text: str, *read: Tensor) -> str:
+        """Adds a line that is no operator, such as a tuple; returns its name."""
+        self.used.update(tensor.name for tensor in read)
+        self.lines.append(f"%{len(self.lines)} = {text};")
+        return f"%{len(self.lines) - 1}"
+
+    def result(self, like: Tensor, text: str, *read: Tensor, **changes: Any) -> Tensor | None:
+        """Adds an operator whose result is `like` another tensor but for `changes`; None where it would be too large."""
+        made = replace(like, **changes)
+        if not self.fits(made.shape):
+            return None
+        made = replace(made, name=self.call(text, *read))
+        self.tensors.append(made)
+        return made
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of this shape is not too large."""
+        return math.prod(shape) <= self.max_elements
+
+    def integers(self, shape: tuple[int, ...], text: str, *read: Tensor, dtype: str = "int32") -> None:
+        """Adds an operator whose result is integers without a scale: a result of the function, read by nothing."""
+        self.finals.append(Tensor(self.call(text, *read), shape, dtype))
+
+    def weight(self, array: Array) -> str:
+        """The name under which the program knows a constant."""
+        name = f"w{len(self.weights)}"
+        self.weights[name] = array
+        return f"%{name}"
+
+
+def is_quantised(tensor: Tensor) -> bool:
+    """Whether it holds quantised integers."""
+    return tensor.scale is not None
+
+
+def is_float(tensor: Tensor) -> bool:
+    """Whether it holds floats."""
+    return tensor.dtype == "float32"
+
+
+def is_exact(tensor: Tensor) -> bool:
+    """Whether it holds floats that are the same wherever they are computed."""
+    return is_float(tensor) and tensor.error == 0
+
+
+def spatial(tensor: Tensor, layout: str) -> tuple[int, int, int]:
+    """Rows, columns and channels of a tensor of rank 4."""
+    _, first, second, third = tensor.shape
+    return (first, second, third) if layout == "NHWC" else (second, third, first)
+
+
+def image_shape(batch: int, rows: int, columns: int, channels: int, layout: str) -> tuple[int, ...]:
+    """The shape of an image in `layout`."""
+    return (batch, rows, columns, channels) if layout == "NHWC" else (batch, channels, rows, columns)
