@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Examination:
-    """An outcome with what it came from: the module where there is one, what goes in, what came out."""
+    """An outcome with what it came from: the module where there is one, what goes in, and what came out of a run."""
 
     outcome: Outcome
     module: Module | None = None
@@ -71,10 +71,11 @@ def examine(record: Record, profile: str = DEFAULT_PROFILE) -> Examination:
     """
     must_fail = record.json["expect_failure"]
     numbers = get_profile(profile)
+    module = inputs = None
     try:
         module = convert(record).module
-        verify(module)
         inputs = inputs_of(record)
+        verify(module)
         outputs = list(run(module, inputs, numbers, "main").values())
     except ParseError:
         raise
@@ -82,11 +83,12 @@ def examine(record: Record, profile: str = DEFAULT_PROFILE) -> Examination:
         return Examination(outcome_of(record, Status.REFUSED, _message(error)))
     except (VerifyError, RunError) as error:
         if must_fail:
-            return Examination(outcome_of(record, Status.PASSED, _message(error)))
-        return Examination(outcome_of(record, Status.FAILED, f"rejected, and it is valid: {_message(error)}"))
+            return Examination(outcome_of(record, Status.PASSED, _message(error)), module, inputs)
+        text = f"rejected, and it is valid: {_message(error)}"
+        return Examination(outcome_of(record, Status.FAILED, text), module, inputs)
     except Exception as error:  # a mistake in NIR costs this case, not the run
         text = f"internal error: {type(error).__name__}: {error}"
-        return Examination(outcome_of(record, Status.FAILED, text))
+        return Examination(outcome_of(record, Status.FAILED, text), module, inputs)
     if must_fail:
         outcome = outcome_of(record, Status.FAILED, "accepted, and it must be rejected")
     else:

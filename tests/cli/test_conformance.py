@@ -119,6 +119,15 @@ def test_an_emitted_case_is_what_it_was_made_of(run: Run) -> None:
     assert [array.tolist() for array in inputs.values()] == [array.tolist() for array in ADD_INPUTS]
 
 
+def test_what_must_be_rejected_is_emitted_for_the_other_commands_to_reject(run: Run, tmp_path: Path) -> None:
+    case = pool_case("bad_window", expect_failure=True)
+    operation = case["operations"][0]
+    case["operands"][operation["outputs"][0]]["dims"] = [1, 2, 7, 1]
+    assert run(str(write(tmp_path / "bad.jsonl", [case])), "--jobs", "1", "--emit", "out")[0] == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["bad_window.inputs.npz", "bad_window.nir"]
+    assert run_command(["run", "out/bad_window.nir", "--inputs", "out/bad_window.inputs.npz"]) == 1
+
+
 def reproduce(folder: Path, stem: str) -> str:
     """Runs an emitted case by `nir run` and compares by `nir diff`; gives what that says."""
     out = folder / f"{stem}.out.npz"
