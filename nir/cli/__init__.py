@@ -7,6 +7,7 @@ This file holds the table of commands and turns every failure into a message and
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -84,7 +85,13 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the `nir` program: runs the command line and exits."""
+    """Entry point of the `nir` program: runs the command line and exits.
+
+    What the terminal's encoding does not have, and bytes of file names that are not UTF-8, are printed as escapes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not so where a program starts without standard output
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run_command(sys.argv[1:]))
 
 

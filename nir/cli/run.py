@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -111,11 +111,19 @@ def _progress() -> Iterator[Callable[[int, int, Operation], None] | None]:
         yield lambda done, total, op: bar.update(task, completed=done, total=total, description=op.name)
 
 
+def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    """An empty table. Where it is wider than the terminal, its cells go on in the next line, and none is cut off."""
+    table = Table(box=None, pad_edge=False)
+    for title in texts:
+        table.add_column(title, overflow="fold")
+    for title in numbers:
+        table.add_column(title, justify="right", overflow="fold")
+    return table
+
+
 def trace_table(records: list[TraceRecord]) -> Table:
     """One row per value, in the order of the run."""
-    table = Table("value", "operator", "type", box=None, pad_edge=False)
-    for title in ("minimum", "maximum", "mean", "ms"):
-        table.add_column(title, justify="right")
+    table = _table(("value", "operator", "type"), ("minimum", "maximum", "mean", "ms"))
     for record in records:
         numbers = (_number(value) for value in (record.minimum, record.maximum, record.mean))
         milliseconds = f"{record.seconds * 1000:.2f}" if record.operator else ""
@@ -125,9 +133,7 @@ def trace_table(records: list[TraceRecord]) -> Table:
 
 
 def _results_table(function: Function, results: Mapping[str, np.ndarray[Any, Any]]) -> Table:
-    table = Table("output", "type", box=None, pad_edge=False)
-    for title in ("minimum", "maximum", "mean", "elements"):
-        table.add_column(title, justify="right")
+    table = _table(("output", "type"), ("minimum", "maximum", "mean", "elements"))
     for (name, array), type in zip(results.items(), function.result_types, strict=True):
         elements = np.array2string(array, threshold=_SMALL) if array.size <= _SMALL else str(array.size)
         table.add_row(name, Text(str(type)), *map(_number, statistics(array)), Text(elements))

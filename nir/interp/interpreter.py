@@ -38,6 +38,9 @@ Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, Operation], None]
 """Called before each operation: operations done, operations in all, the operation that comes."""
 
+_BEYOND_ADDRESSES = ("array is too big", "Maximum allowed dimension exceeded")
+"""How numpy's `ValueError`s begin for arrays that no memory could hold."""
+
 
 def run(
     module: Module,
@@ -254,6 +257,8 @@ class _Machine:
         except MemoryError as error:
             raise operation_error(step.operation, "there is not enough memory") from error
         except Exception as error:
+            if isinstance(error, ValueError) and str(error).startswith(_BEYOND_ADDRESSES):
+                raise operation_error(step.operation, "there is not enough memory") from error
             raise operation_error(step.operation, str(error), "nir.check(module) says more") from error
         results = list(outcome) if isinstance(outcome, tuple) else [outcome]
         self._finish(frame, step, results, time.perf_counter() - start)

@@ -112,7 +112,8 @@ class LocalResponseNormalization(Normalisation, name="local_response_normalizati
         # Sums of windows are differences of running sums.
         running = np.concatenate([np.zeros((*squares.shape[:-1], 1)), np.cumsum(squares, axis=-1)], axis=-1)
         places = np.arange(size)
-        last, first = np.minimum(places + self.radius + 1, size), np.maximum(places - self.radius, 0)
+        radius = min(self.radius, size)
+        last, first = np.minimum(places + radius + 1, size), np.maximum(places - radius, 0)
         sums = np.moveaxis(running[..., last] - running[..., first], -1, self.axis).astype(np.float32)
         return real / np.power(np.float32(self.bias) + np.float32(self.alpha) * sums, np.float32(self.beta))
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -123,3 +126,36 @@ def test_fmt_marks_a_missing_line_end(model: str, capfd: pytest.CaptureFixture[s
     Path(model).write_bytes(b"nir 1.0")
     assert run_command(["fmt", "--diff", model]) == 1
     assert capfd.readouterr().out.endswith("-nir 1.0\n\\ No newline at end of file\n+nir 1.0\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_the_terminal_cannot_show_is_escaped(model: str, encoding: str) -> None:
+    Path("\udcff.nir").write_text('func @main(%"名前": tensor<4xf32>) -> () {\n  return\n}\n')
+    ended = subprocess.run(
+        [sys.executable, "-m", "nir.cli", "fmt", "--diff", "\udcff.nir"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == b""
+    assert ended.stdout.startswith(b"--- \\udcff.nir\n")
+
+
+def test_narrow_terminals_get_every_character(
+    model: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    kind = "tensor<4xu8, scale=0.0078125, zero_point=128>"
+    Path(model).write_text(MODULE.replace("tensor<4xf32>", kind))
+    assert run_command(["run", model, "--seed", "1", "--trace"]) == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in capfd.readouterr().out
+
+
+def test_arrays_beyond_all_addresses_are_a_lack_of_memory(model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for times in (1 << 40, (1 << 63) - 1):
+        text = MODULE.replace("relu(", "tile(").replace(
+            ") : tensor<4xf32>", f") {{multiples = [{times}]}} : tensor<?xf32>"
+        )
+        Path(model).write_text(text.replace("-> tensor<4xf32>", "-> tensor<?xf32>"))
+        assert run_command(["run", model, "--seed", "1"]) == 1
+        assert "there is not enough memory" in capfd.readouterr().err

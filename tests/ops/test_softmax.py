@@ -10,6 +10,7 @@ from evaluation import apply, floats, integers, make, results, seeds, typed
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nir
 from nir.ir import InferenceError, tensor
 from nir.ops.profiles import PROFILES
 
@@ -92,3 +93,14 @@ def test_empty_tensors() -> None:
 def test_axis_must_exist(name: str) -> None:
     with pytest.raises(InferenceError, match="axis 2 is not a dimension of a tensor of rank 2"):
         make(name, tensor((2, 3)), axis=2)
+
+
+def test_a_window_larger_than_any_tensor_is_the_whole_dimension() -> None:
+    signature = "func @main(%x: tensor<1x2x2x5xf32>) -> tensor<1x2x2x5xf32> {\n"
+    outputs = []
+    for radius in (5, 2**63 - 1):
+        attributes = f"{{radius = {radius}, bias = 1.0, alpha = 0.5, beta = 0.75}}"
+        body = f"  %y = local_response_normalization(%x) {attributes} : tensor<1x2x2x5xf32>\n  return %y\n}}"
+        module = nir.parse(signature + body)
+        outputs.append(nir.run(module, [np.arange(20, dtype=np.float32).reshape(1, 2, 2, 5)])["output_0"])
+    assert np.array_equal(*outputs)
