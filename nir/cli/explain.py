@@ -13,7 +13,6 @@ from nir.cli.files import read_arrays, read_module
 from nir.interp import DEFAULT_PROFILE, PROFILES, Explanation, explain
 from nir.verify import verify
 
-
 _WIDTH = 140
 """Columns of text that goes to a file or a pipe."""
 
