@@ -99,6 +99,10 @@ class RunError(NirError):
     phase = "run"
 
 
+class NirWarning(UserWarning):
+    """What a user should know although nothing failed, such as precision that a file does not have."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """`did you mean 'x'?` for the known name nearest to `name`, or None when none is near."""
     choices = list(known)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nir.errors import ParseError
+from nir.relay.dialect import Dialect, dialect, stated_dialect
 from nir.relay.expr import Constant
 from nir.relay.ndarray import ByteReader, read_ndarray
 from nir.relay.schema import LITERAL_KINDS, attributes_schema
@@ -23,6 +24,20 @@ from nir.relay.types import FuncType, TensorType, TupleType, Type, is_dtype
 from nir.source import Span
 
 Node = dict[str, Any]
+
+_NEW_KEYS = {
+    "relay.Op": "Op",
+    "relay.GlobalVar": "GlobalVar",
+    "relay.Module": "IRModule",
+    "relay.TupleType": "TupleType",
+    "relay.FuncType": "FuncType",
+    "relay.Any": "tir.Any",
+    "Any": "tir.Any",
+    "StrMap": "Map",
+    "UIntImm": "IntImm",
+    "StringImm": "tir.StringImm",
+}
+"""What TVM 0.6 called nodes, and what they are called since."""
 
 _MAX_DEPTH = 32
 _MAX_VALUES = 1_000_000
@@ -32,10 +47,11 @@ _MAX_VALUES = 1_000_000
 class JsonGraph:
     """The nodes of one graph, checked for their form, and what the plain ones among them stand for.
 
-    `span` is where errors point: the metadata section of a text, or None for a JSON file.
+    `span` is where errors point: the metadata section of a text, or None for a JSON file. `tvm_version` replaces the
+    version that the graph states, which says what its attributes mean (`dialect`).
     """
 
-    def __init__(self, content: Any, name: str, span: Span | None = None) -> None:
+    def __init__(self, content: Any, name: str, span: Span | None = None, tvm_version: str | None = None) -> None:
         self.name = name
         self.span = span
         if not isinstance(content, dict) or not isinstance(content.get("nodes"), list):
@@ -46,9 +62,18 @@ class JsonGraph:
         attributes = content.get("attrs")
         version = attributes.get("tvm_version") if isinstance(attributes, dict) else None
         self.tvm_version = version if isinstance(version, str) else None
+        self.dialect = self._dialect(tvm_version)
         self._values: dict[int, tuple[Any, int]] = {}
         self._types: dict[int, Type | None] = {}
         self._tensors: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
+
+    def _dialect(self, wanted: str | None) -> Dialect:
+        if wanted is not None:
+            return dialect(wanted)
+        if self.tvm_version is None and self.type_key(self.root) == "IRModule":
+            if self.node(self.root).get("type_key") == "relay.Module":
+                return dialect("0.6")
+        return stated_dialect(self.tvm_version)
 
     def fail(self, message: str, **details: str | None) -> ParseError:
         """The error for this graph."""
@@ -76,7 +101,7 @@ class JsonGraph:
     def type_key(self, index: int) -> str:
         """The type of node `index`, "" for the null node."""
         key = self.node(index).get("type_key", "")
-        return key if isinstance(key, str) else ""
+        return _NEW_KEYS.get(key, key) if isinstance(key, str) else ""
 
     def field(self, index: int, name: str) -> str:
         """The attribute `name` of node `index`, as it is written."""
@@ -108,7 +133,7 @@ class JsonGraph:
     def entries(self, index: int) -> list[tuple[int | str, int]]:
         """The keys and values of a map; keys are strings, or nodes."""
         node = self.node(index)
-        if self.type_key(index) not in ("Map", "StrMap", ""):
+        if self.type_key(index) not in ("Map", ""):
             raise self.fail(f"node {index} is no map", expected="Map", found=self.type_key(index))
         data, keys = node.get("data", []), node.get("keys")
         if not isinstance(data, list) or not (keys is None or isinstance(keys, list)):
@@ -125,7 +150,7 @@ class JsonGraph:
     def string(self, index: int) -> str:
         """The text of a node that stands for a string or a name."""
         node = self.node(index)
-        text = node.get("repr_str")
+        text = node.get("repr_str", node.get("global_key"))
         if isinstance(text, str):
             return text
         if isinstance(node.get("repr_b64"), str):
@@ -135,6 +160,12 @@ class JsonGraph:
         if self.type_key(index) == "runtime.String":
             return ""  # TVM leaves an empty representation out
         raise self.fail(f"node {index} is no string", found=self.type_key(index))
+
+    def name_in(self, index: int, field: str) -> str:
+        """The name in a field of node `index`: written out until TVM 0.6, since then a string node."""
+        if self.dialect.number < (0, 7):
+            return self.field(index, field)
+        return self.string(self.reference(index, field))
 
     def tensor(self, index: int) -> tuple[np.ndarray[Any, Any], str]:
         """Tensor `index` of the graph (not node `index`), and its element type."""
@@ -170,7 +201,8 @@ class JsonGraph:
         source = self.optional_reference(span, "source_name")
         if self.type_key(source) != "SourceName":
             return None
-        line, column = self.field(span, "line"), self.field(span, "column")
+        place = self.node(span).get("attrs", {})
+        line, column = str(place.get("line", "0"))[:20], str(place.get("column", "0"))[:20]
         name = self.string(source)
         return name if (line, column) == ("0", "0") else f"{name}:{line}:{column}"
 
@@ -202,13 +234,15 @@ class JsonGraph:
         if key == "Array":
             items = [self._value(item, depth) for item in self.items(index)]
             return tuple(item for item, _ in items), 1 + sum(size for _, size in items)
-        if key in ("Map", "StrMap"):
+        if key == "Map":
             return self._decode_map(index, depth)
         if key.startswith("relay.attrs."):
             return self._attributes(index, depth)
         if key == "relay.Constant":
             data = self.constant(index).data
             return (data.item() if data.ndim == 0 else f"<{key}>"), 1
+        if key == "tir.StringImm":
+            return self.name_in(index, "value"), 1
         if key.startswith("runtime.Box"):
             kind = {"runtime.BoxInt": "int", "runtime.BoxFloat": "float"}.get(key, "bool")
             return self.literal(kind, self.string(index), f"node {index}"), 1
@@ -240,7 +274,7 @@ class JsonGraph:
         return found
 
     def _attributes(self, index: int, depth: int) -> tuple[dict[str, Any], int]:
-        schema = attributes_schema(self.type_key(index))
+        schema = attributes_schema(self.type_key(index), self.dialect.table)
         written = self.node(index).get("attrs", {})
         if not isinstance(written, dict) or not all(isinstance(text, str) for text in written.values()):
             raise self.fail(f"node {index} has attributes that are no strings")
@@ -292,11 +326,11 @@ class JsonGraph:
         key = self.type_key(index)
         if key == "relay.TensorType":
             return self._tensor_type(index)
-        if key in ("TupleType", "relay.TupleType"):
+        if key == "TupleType":
             fields = [self._type(item, depth) for item in self.items(self.reference(index, "fields"))]
             known = tuple(field for field in fields if field is not None)
             return TupleType(known) if len(known) == len(fields) else None
-        if key in ("FuncType", "relay.FuncType"):
+        if key == "FuncType":
             arguments = [self._type(item, depth) for item in self.items(self.reference(index, "arg_types"))]
             result = self._type(self.reference(index, "ret_type"), depth)
             known = tuple(argument for argument in arguments if argument is not None)

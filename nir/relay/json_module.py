@@ -1,11 +1,13 @@
-"""Relay modules from JSON, as `tvm.ir.save_json` of TVM 0.9 to 0.19 writes them. All numbers in it are exact."""
+"""Relay modules from JSON, as `tvm.ir.save_json` of TVM 0.6 to 0.19 writes them. All numbers in it are exact.
+
+What the versions differ in is known to `JsonGraph` (the container) and to `nir.relay.dialect` (operators).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from nir.relay import schema
 from nir.relay.expr import (
     Call,
     Constant,
@@ -21,21 +23,23 @@ from nir.relay.expr import (
 )
 from nir.relay.json_graph import JsonGraph
 from nir.relay.module import Module
+from nir.relay.provenance import Provenance
 from nir.source import Span
 
 
-def module_from_json(content: Any, name: str) -> Module:
+def module_from_json(content: Any, name: str, tvm_version: str | None = None) -> Module:
     """The module that decoded JSON holds; an expression alone becomes the function `main`.
 
-    Calls have all their attributes; `checked_type` is what the file states. Functions of other kinds (TIR) are left
+    `tvm_version` replaces the version that the JSON states. Calls have all their attributes; `checked_type` is what the file states. Functions of other kinds (TIR) are left
     out. Raises ParseError for dangling and cyclic references and for values that contradict the schema.
     """
-    graph = JsonGraph(content, name)
+    graph = JsonGraph(content, name, tvm_version=tvm_version)
     reader = _ModuleReader(graph)
     root_key = graph.type_key(graph.root)
     if root_key != "IRModule":
         expr = reader.expression(graph.root)
-        return Module({"main": expr if isinstance(expr, Function) else Function((), expr)})
+        main = expr if isinstance(expr, Function) else Function((), expr)
+        return Module({"main": main}, provenance=_provenance(graph, tvm_version))
     functions: dict[str, Function] = {}
     for key, value in graph.entries(graph.reference(graph.root, "functions")):
         if graph.type_key(value) == "relay.Function":
@@ -46,7 +50,22 @@ def module_from_json(content: Any, name: str) -> Module:
         if global_name not in functions:
             raise graph.fail(f"there is no function '@{global_name}'")
     attributes = graph.attributes(graph.optional_reference(graph.root, "attrs"))
-    return Module({name: functions[name] for name in sorted(functions)}, attrs=attributes)
+    return Module(
+        {name: functions[name] for name in sorted(functions)},
+        attrs=attributes,
+        provenance=_provenance(graph, tvm_version),
+    )
+
+
+def _provenance(graph: JsonGraph, wanted: str | None) -> Provenance:
+    stated = graph.tvm_version
+    if wanted is not None:
+        evidence = "the version that was asked for"
+    elif stated is not None:
+        evidence = f"the JSON states version {stated[:40]}"
+    else:
+        evidence = "the JSON states no version" + ("; its nodes have the names of 0.6" if graph.dialect.table else "")
+    return Provenance("JSON graph (save_json)", stated, graph.dialect.version, evidence)
 
 
 class _ModuleReader:
@@ -56,7 +75,7 @@ class _ModuleReader:
         self.graph = graph
         self.built: dict[int, Expr] = {}
         self.mentioned: dict[str, None] = {}
-        self._operators = schema.operators()
+        self._operators = graph.dialect.operators
 
     def expression(self, root: int) -> Expr:
         """The expression of node `root`; nodes below are built first, without recursion."""
@@ -110,7 +129,7 @@ class _ModuleReader:
 
     def global_name(self, index: int) -> str:
         """The name of the function that node `index` refers to."""
-        return self.graph.string(self.graph.reference(index, "name_hint"))
+        return self.graph.name_in(index, "name_hint")
 
     def _call(self, index: int) -> Call:
         graph = self.graph
@@ -118,10 +137,12 @@ class _ModuleReader:
         if isinstance(op, Op):
             op = Op(op.name)  # one for each mention, as in text
         attributes = graph.attributes(graph.reference(index, "attrs"))
-        operator = self._operators.get(op.name) if isinstance(op, Op) else None
-        if operator is not None:
-            attributes = schema.complete(operator, attributes, _nowhere, strict=False)
-        return Call(op, self._list(index, "args"), attributes, origin=graph.origin(index))
+        arguments = self._list(index, "args")
+        if isinstance(op, Op) and op.name in self._operators:
+            call = graph.dialect.call(op, arguments, attributes, _nowhere, strict=False)
+            call.origin = graph.origin(index)
+            return call
+        return Call(op, arguments, attributes, origin=graph.origin(index))
 
     def _function(self, index: int) -> Function:
         graph = self.graph
@@ -139,7 +160,7 @@ class _ModuleReader:
 
     def _var(self, index: int) -> Var:
         graph = self.graph
-        name = graph.string(graph.reference(graph.reference(index, "vid"), "name_hint"))
+        name = graph.name_in(graph.reference(index, "vid"), "name_hint")
         return Var(name, graph.type(graph.reference(index, "type_annotation")), origin=graph.origin(index))
 
     def _global_var(self, index: int) -> GlobalVar:

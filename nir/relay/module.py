@@ -9,23 +9,29 @@ import numpy as np
 
 from nir.errors import ConvertError, suggestion
 from nir.relay.expr import Attributes, Constant, Expr, Function, Var
+from nir.relay.provenance import Provenance
 from nir.relay.types import FuncType, TensorType
 from nir.relay.visitor import ExprMutator
 from nir.source import Source
 
 
 class Module:
-    """Functions by name (without the `@`), in the order in which they stand in the text, and the text itself."""
+    """Functions by name (without the `@`), in the order in which they stand in the text, and the text itself.
+
+    `provenance` says what the module was read from, and what is missing; None for one that a program made.
+    """
 
     def __init__(
         self,
         functions: Mapping[str, Function],
         source: Source | None = None,
         attrs: Attributes | None = None,
+        provenance: Provenance | None = None,
     ) -> None:
         self.functions = dict(functions)
         self.source = source
         self.attrs: Attributes = attrs if attrs is not None else {}
+        self.provenance = provenance
 
     @property
     def main(self) -> Function:
@@ -61,7 +67,7 @@ class Module:
             _check(variable, constant)
             binder.memo[variable] = constant
         bound = binder.bind(main)
-        return Module({**self.functions, "main": bound}, self.source, self.attrs)
+        return Module({**self.functions, "main": bound}, self.source, self.attrs, self.provenance)
 
 
 class _Binder(ExprMutator):

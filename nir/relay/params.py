@@ -17,6 +17,8 @@ from nir.errors import ParseError
 from nir.relay.ndarray import ByteReader, read_ndarray, write_ndarray
 
 _MAGIC = 0xF7E58D4F05049CB7
+MAGIC = _MAGIC.to_bytes(8, "little")
+"""What every parameter file begins with."""
 _WORD = struct.Struct("<Q")
 
 

@@ -5,6 +5,8 @@ sources of TVM 0.15, with what only other versions from 0.7 to 0.19 have added: 
 "other_versions" attributes that 0.15 does not know. `ops` maps an operator to its attribute type and its number of
 arguments (null: not stated); `attributes` lists fields as [name, kind] or [name, kind, default].
 
+`schema_versions.json` has in the same form what TVM 0.6 to 0.10 had otherwise; from 0.11 on the table of 0.15 holds.
+
 A kind says how JSON holds the value: "int", "bool", "float", "str" and "dtype" are written out; "Integer", "Bool",
 "FloatImm", "String", "Object", arrays "[...]" and optional "?..." are references to other nodes of the graph.
 """
@@ -23,6 +25,7 @@ from nir.relay.expr import Attributes
 from nir.source import Span
 
 _SCHEMA_FILE = "schema_0_15.json"
+_VERSIONS_FILE = "schema_versions.json"
 
 Place: TypeAlias = Callable[[str | None], Span | None]
 """Where an attribute stands, by its name; for None, where the operator stands."""
@@ -63,34 +66,50 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
+_Tables: TypeAlias = "tuple[dict[str, OperatorSchema], dict[str, AttributesSchema]]"
+
+
 @functools.cache
-def _tables() -> tuple[dict[str, OperatorSchema], dict[str, AttributesSchema]]:
-    text = importlib.resources.files(__package__).joinpath(_SCHEMA_FILE).read_text(encoding="utf-8")
-    content = json.loads(text)
+def _content(file: str) -> Any:
+    return json.loads(importlib.resources.files(__package__).joinpath(file).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _tables(version: str | None) -> _Tables:
+    """The operators and attribute types of `version`, which is a key of the versions file, or None for 0.15."""
+    base = _content(_SCHEMA_FILE)
+    other = _content(_VERSIONS_FILE)[version] if version is not None else {"ops": {}, "attributes": {}}
     attributes = {}
-    for name, fields in content["attributes"].items():
+    for name, fields in {**base["attributes"], **other["attributes"]}.items():
         attributes[name] = AttributesSchema(
             name,
             {row[0]: row[1] for row in fields},
             {row[0]: _frozen(row[2]) for row in fields if len(row) > 2},
             tuple(row[0] for row in fields if len(row) == 2),
-            content["other_versions"].get(name, {}),
+            base["other_versions"].get(name, {}),
         )
     operators = {
         name: OperatorSchema(name, count, attributes[attributes_name] if attributes_name else _NO_ATTRIBUTES)
-        for name, (attributes_name, count) in content["ops"].items()
+        for name, (attributes_name, count) in {**base["ops"], **other["ops"]}.items()
+        if attributes_name is None or attributes_name in attributes
     }
     return operators, attributes
 
 
-def operators() -> dict[str, OperatorSchema]:
-    """All operators by name."""
-    return _tables()[0]
+@functools.cache
+def described_versions() -> tuple[str, ...]:
+    """The versions that differ from 0.15 so much that they have a table of their own, oldest first."""
+    return tuple(_content(_VERSIONS_FILE))
 
 
-def attributes_schema(name: str) -> AttributesSchema | None:
+def operators(version: str | None = None) -> dict[str, OperatorSchema]:
+    """All operators by name; of TVM 0.15, or of one of `described_versions`."""
+    return _tables(version)[0]
+
+
+def attributes_schema(name: str, version: str | None = None) -> AttributesSchema | None:
     """The attribute type `name` ("Conv2DAttrs", with or without "relay.attrs." before it), or None."""
-    return _tables()[1].get(name.removeprefix("relay.attrs."))
+    return _tables(version)[1].get(name.removeprefix("relay.attrs."))
 
 
 def complete(schema: OperatorSchema, written: Attributes, place: Place, strict: bool = True) -> Attributes:

@@ -38,7 +38,8 @@ def common_scope(one: Scope, other: Scope) -> Scope:
         assert one.parent is not None
         one = one.jump if one.jump.depth >= other.depth else one.parent
     while one is not other:
-        assert one.parent is not None and other.parent is not None
+        assert one.parent is not None
+        assert other.parent is not None
         one, other = (one.jump, other.jump) if one.jump is not other.jump else (one.parent, other.parent)
     return one
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from data import data_folder
 from hypothesis import given, settings
-from relay_programs import ODD_NAMES, constants, modules
 from relay_grammar import check
+from relay_programs import ODD_NAMES, constants, modules
 
 from nir.errors import ConvertError
 from nir.relay import (

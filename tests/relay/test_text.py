@@ -350,8 +350,8 @@ def test_errors_stand_where_they_belong(text: str, marked: str, message: str) ->
     ("text", "message"),
     [
         ("", "expected: def @main"),
-        ('#[version = "0.0.6"]\ndef @main() { 1 }', 'expected: "0.0.5"'),
-        ("v0.0.4\ndef @main() { 1 }", "before TVM 0.7"),
+        ('#[version = "0.0.6"]\ndef @main() { 1 }', 'expected: #[version = "0.0.5"]'),
+        ("v0.0.3\ndef @main() { 1 }", "or v0.0.4"),
         ("def @main() { 1 } rest", "expected: 'def'"),
         ("def @main() { 1 }.0", "expected: 'def'"),
         ("def @main() { 1 } + 1", "expected: 'def'"),

@@ -26,6 +26,7 @@ from nir.relay.ast import (
     Var,
 )
 from nir.relay.infer import convolution, elementwise, indexing, matmul, quantised, reduction, shape, special
+from nir.relay.infer.external import deduce_externals
 from nir.relay.infer.site import CallSite, CannotInfer, Rule
 from nir.relay.types import FuncType, TensorType, TupleType, Type
 from nir.relay.visitor import post_order
@@ -101,6 +102,8 @@ class _Inference:
                 expr.checked_type = expr.type_annotation or expr.checked_type
         for expr in post_order(function, lambda expr: _ordered(expr, let_values)) if let_values else order:
             found = self._type(expr, let_values)
+            if found is None and isinstance(expr, ExternalConstant) and expr is not function.body:
+                continue  # the operator that uses it may leave no choice
             if found is None and not isinstance(expr, Op):
                 raise ConvertError(
                     f"the type of {_described(expr)} cannot be inferred",
@@ -151,6 +154,7 @@ class _Inference:
         return FuncType(tuple(arguments), result)
 
     def _call(self, call: Call) -> Type | None:
+        deduce_externals(call)
         types = [_known(argument) for argument in call.args]
         if not isinstance(call.op, Op):
             return _function_call(call, types)
@@ -193,7 +197,8 @@ def _ordered(expr: Expr, let_values: dict[Var, Expr]) -> Sequence[Expr]:
 
 def _known(expr: Expr) -> Type:
     if expr.checked_type is None:
-        raise ConvertError(f"the type of {_described(expr)} is not known here", expr.span)
+        hint = _ASK_FOR_VALUES if isinstance(expr, ExternalConstant) else None
+        raise ConvertError(f"the type of {_described(expr)} cannot be inferred", expr.span, hint=hint)
     return expr.checked_type
 
 

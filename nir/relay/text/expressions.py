@@ -15,6 +15,7 @@ import numpy as np
 
 from nir.errors import ParseError, suggestion
 from nir.relay import schema
+from nir.relay.dialect import Dialect
 from nir.relay.expr import (
     Attributes,
     Call,
@@ -32,7 +33,7 @@ from nir.relay.text.frames import CallFrame, InfixFrame, ParenthesisFrame
 from nir.relay.text.scanner import Scanner, unescape
 from nir.relay.text.scope import Scope
 from nir.relay.text.types import parse_commented_type
-from nir.relay.types import Type
+from nir.relay.types import TensorType, Type
 from nir.source import Span
 
 MAX_NAME = 2000
@@ -63,6 +64,7 @@ _INFIX_OPERATORS = {
     "==": ("equal", 7),
     "!=": ("not_equal", 7),
 }
+_INT64 = TensorType((), "int64")
 _SUPPORTED = "a variable, constant, call, tuple, fn, let or if"
 
 
@@ -110,15 +112,16 @@ class Opener(Protocol):
 class ExpressionReader:
     """Reads expressions from a scanner; knows names, metadata, and the functions that were referred to."""
 
-    def __init__(self, scanner: Scanner, metadata: MetadataTable | None, opener: Opener) -> None:
+    def __init__(self, scanner: Scanner, metadata: MetadataTable | None, opener: Opener, dialect: Dialect) -> None:
         self.scanner = scanner
+        self.dialect = dialect
         self.metadata = metadata
         self.opener = opener
         self.scope = Scope()
         self.frames: list[Frame] = []
         self.references: list[GlobalVar] = []
         self._external: dict[int, ExternalConstant] = {}
-        self._operators = schema.operators()
+        self._operators = dialect.operators
         self._annotations: dict[str, tuple[Type | None, str | None]] = {}
         self._start = 0
 
@@ -272,6 +275,8 @@ class ExpressionReader:
                 if field is None:
                     raise scanner.error_here("no field here", expected="a field's number behind the '.'")
                 value = TupleGetItem(value, int(field[1]), scanner.span(self._start))
+            elif character == "^":
+                raise scanner.error("references are not supported", position, hint="NIR has no counterpart")
             else:
                 break
         if character and character in "*/+-<>=!":
@@ -321,6 +326,8 @@ class ExpressionReader:
             expr.origin = origin
         if isinstance(expr, ExternalConstant):
             expr.type_annotation = stated
+        if stated == _INT64 and isinstance(expr, Constant) and expr.dtype == "int32" and expr.data.ndim == 0:
+            expr.data, expr.dtype = expr.data.astype(np.int64), "int64"  # TVM 0.6 to 0.8 leave the suffix out
 
     def annotation(self, expr: Expr) -> None:
         """Reads the printer's comment if one comes next."""
@@ -371,7 +378,9 @@ class ExpressionReader:
                     or "an operator that Relay does not have needs its type in a comment: /* ty=... */",
                 )
             return Call(callee, arguments, written, span=span)
-        return Call(callee, arguments, schema.complete(operator, written, self._place(callee, places)), span=span)
+        call = self.dialect.call(callee, arguments, written, self._place(callee, places), strict=True)
+        call.span = span
+        return call
 
     def _place(self, callee: Op, places: dict[str, int]) -> schema.Place:
         def place(name: str | None) -> Span | None:

@@ -26,6 +26,8 @@ class ParenthesisFrame:
             self.fields.append(value)
             if not scanner.accept(")"):
                 return None
+        elif scanner.accept(":="):
+            raise scanner.error("references are not supported", self.start, hint="NIR has no counterpart")
         elif not scanner.accept(")"):
             raise scanner.error_here("the parenthesis is not closed", expected="',' or ')'")
         elif not self.fields:
