@@ -183,6 +183,9 @@ class Operation:
                 raise TypeError(f"{cls.name}: operand '{operand_field.name}' is missing")
             else:
                 given.append(value)
+        for value in given:
+            if value is not None and not isinstance(value, Value):
+                raise TypeError(f"{cls.name}: an operand is a Value, not {type(value).__name__}; `const` makes one")
         while given and given[-1] is None:
             given.pop()
         return tuple(given)

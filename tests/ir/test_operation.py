@@ -21,6 +21,7 @@ from nir.ir import (
     tensor,
 )
 from nir.ir.types import FLOATS, QUANTISED_8, ElementType
+from nir.ops.builder import Builder
 
 
 class Mode(enum.Enum):
@@ -196,3 +197,12 @@ def test_an_operator_class_with_a_mistake_is_refused_when_it_is_made() -> None:
 
         class Odd(Operation, name="odd"):
             table: dict[str, int] = attribute("a table")
+
+
+@pytest.mark.parametrize("wrong", ["x", 1.0, [1.0]])
+def test_an_operand_that_is_no_value_is_a_type_error(wrong: object) -> None:
+    builder = Builder()
+    value = builder.parameter("x", tensor((2,), "f32"))
+    for operands in ((value, wrong), (wrong, value)):
+        with pytest.raises(TypeError, match="add: an operand is a Value, not "):
+            builder.add(*operands)
