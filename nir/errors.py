@@ -103,6 +103,13 @@ class NirWarning(UserWarning):
     """What a user should know although nothing failed, such as precision that a file does not have."""
 
 
+def require_type(value: object, types: type | tuple[type, ...], what: str, hint: str = "") -> None:
+    """Raises `TypeError` where a program hands a public function something else than it takes: `what`."""
+    if not isinstance(value, types):
+        advice = f" ({hint})" if hint else ""
+        raise TypeError(f"expected {what}, found a value of type {type(value).__name__}{advice}")
+
+
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """`did you mean 'x'?` for the known name nearest to `name`, or None when none is near."""
     choices = list(known)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from nir.errors import NirError, RunError
+from nir.errors import NirError, RunError, require_type
 from nir.interp.inputs import Inputs, check_inputs
 from nir.interp.plan import (
     MAXIMAL_OPERATIONS,
@@ -66,6 +66,7 @@ class Interpreter:
     """
 
     def __init__(self, module: Module, profile: str | Profile = DEFAULT_PROFILE, threads: int | None = 1) -> None:
+        require_type(module, Module, "a nir.Module", "nir.load reads a file")
         self.module = module
         self.profile = get_profile(profile)
         self.threads = threads

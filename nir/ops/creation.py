@@ -44,7 +44,9 @@ class Fill(Operation, name="fill", nnapi=100):
     def reference(self, profile: Profile, shape: Array, value: Array) -> Array:
         sizes = shape.tolist()
         if min(sizes, default=0) < 0 or np.prod(shape, dtype=np.float64) > MAXIMUM_ELEMENTS:
-            raise RunError(f"cannot fill the shape {sizes}", expected=f"sizes >= 0, {MAXIMUM_ELEMENTS} elements at most")
+            raise RunError(
+                f"cannot fill the shape {sizes}", expected=f"sizes >= 0, {MAXIMUM_ELEMENTS} elements at most"
+            )
         return np.full(sizes, value)
 
 

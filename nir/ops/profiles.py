@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nir.errors import RunError, suggestion
+from nir.errors import RunError, require_type, suggestion
 from nir.ir import Quantisation, TensorType
 from nir.ops.common import Activation, Rounding
 from nir.ops.fixed_point import (
@@ -313,6 +313,7 @@ def get_profile(profile: str | Profile = DEFAULT_PROFILE) -> Profile:
     """The profile of that name (a profile is handed back). Raises `RunError` for an unknown name."""
     if isinstance(profile, Profile):
         return profile
+    require_type(profile, str, "a numeric profile or the name of one")
     found = PROFILES.get(profile)
     if found is None:
         raise RunError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nir.errors import NirError, ParseError
+from nir.errors import NirError, ParseError, require_type
 from nir.ir import ConstantData, Module, Quantisation, TensorType, Trait, walk
 from nir.ir.values import same_bits
 from nir.text.elements import is_splat
@@ -44,6 +44,7 @@ def save(module: Module, path: str | os.PathLike[str]) -> None:
     equal), which get one. Weights are written first, each file to a temporary one that then takes its place. Saving over
     the files that the module was loaded from is allowed. Raises `NirError` where a file cannot be written.
     """
+    require_type(module, Module, "a nir.Module", "nir.save(module, path)")
     names = _CollectedNames(module)
     try:
         target = Path(path)

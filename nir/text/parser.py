@@ -10,7 +10,7 @@ import numpy as np
 from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
-from nir.errors import ParseError
+from nir.errors import ParseError, require_type
 from nir.garbage import collector_paused
 from nir.ir import LANGUAGE_VERSION, Module
 from nir.source import Source, Span
@@ -39,6 +39,7 @@ def parse(
     missing, which suits snippets. Checked are syntax, names, attributes and weights; the rest is the verifier's.
     Raises `ParseError`.
     """
+    require_type(text, (str, bytes), "the text of a module", "nir.load reads a file")
     return parse_source(as_source(text, name), weights, directory)
 
 

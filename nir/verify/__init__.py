@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from nir.errors import Diagnostic, VerifyError
+from nir.errors import Diagnostic, VerifyError, require_type
 from nir.garbage import collector_paused
 from nir.ir import Constraint, Function, Module, Operation, Trait
 from nir.verify.calls import call_findings, recursive_calls
@@ -46,6 +46,7 @@ def check(module: Module, *, limit: int | None = None) -> list[Diagnostic]:
 
     With a `limit`, the diagnostics beyond it are left out, and a last one says how many they are.
     """
+    require_type(module, Module, "a nir.Module", "nir.load reads a file")
     report = Report(limit)
     with collector_paused():  # nothing here makes cycles
         report.module(module_findings(module))

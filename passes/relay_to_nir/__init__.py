@@ -10,7 +10,7 @@ write a function from a `RelayCall` to a value and give it a row in its family's
 
 from __future__ import annotations
 
-from nir.errors import ConvertError, VerifyError
+from nir.errors import ConvertError, VerifyError, require_type
 from nir.garbage import collector_paused
 from nir.ir import Module
 from nir.ops.common import Rounding
@@ -40,6 +40,7 @@ def relay_to_nir(
 
     Raises `ConvertError` with everything that cannot be converted, each once, and with how often it occurs.
     """
+    require_type(relay_module, RelayModule, "a Relay module", "nir.relay.load reads a file")
     if "main" not in relay_module:
         known = ", ".join(f"@{name}" for name in relay_module.functions) or "no function at all"
         raise ConvertError("the module has no function @main", expected="def @main(...) { ... }", found=known)

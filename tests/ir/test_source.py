@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
+import pytest
+
+import nir
 from nir.errors import Diagnostic, NirError, ParseError, missing_extra, suggestion
 from nir.source import Source
 
@@ -74,3 +80,19 @@ def test_no_suggestion_where_nothing_is_near() -> None:
 
 def test_a_missing_extra_is_named() -> None:
     assert "pip install 'neuron-ir[tvm]'" in str(missing_extra("apache-tvm", "tvm", "running on TVM"))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: nir.parse(3), "the text of a module, found a value of type int (nir.load reads a file)"),
+        (lambda: nir.save("x", "y.nir"), "a nir.Module, found a value of type str"),
+        (lambda: nir.run("model.nir"), "a nir.Module, found a value of type str (nir.load reads a file)"),
+        (lambda: nir.check("model.nir"), "a nir.Module"),
+        (lambda: nir.passes.relay_to_nir("model.relay"), "a Relay module, found a value of type str"),
+        (lambda: nir.run(nir.Module(), profile=3), "a numeric profile or the name of one, found a value of type int"),
+    ],
+)
+def test_what_a_function_does_not_take_is_named(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(words)):
+        call()
