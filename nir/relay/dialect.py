@@ -22,7 +22,7 @@ from nir.source import Span
 
 OLDEST, NEWEST = (0, 6), (0, 19)
 DEFAULT = "0.15"
-_VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:$|[.\w+-])")
+_VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:[.+-][\w.+-]*)?")
 _RENAMED = {
     "_contrib_reverse_reshape": "contrib_reverse_reshape",
     "contrib.adaptive_avg_pool2d": "nn.adaptive_avg_pool2d",
@@ -142,7 +142,7 @@ def _scalar(value: float | int, span: Span | None) -> Constant:
 @functools.cache
 def dialect(version: str | None = None) -> Dialect:
     """The dialect of a version such as "0.8", "0.10.0" or "0.9.dev12"; of 0.15 without one. Raises ParseError."""
-    match = _VERSION.match(version if version is not None else DEFAULT)
+    match = _VERSION.fullmatch(version if version is not None else DEFAULT)
     if match is None:
         raise ParseError("this is no version of TVM", expected="such as 0.8", found=repr(version)[:40])
     number = (int(match[1]), int(match[2]))
@@ -156,7 +156,7 @@ def dialect(version: str | None = None) -> Dialect:
 
 def stated_dialect(stated: str | None) -> Dialect:
     """Like `dialect` for what a file states about itself: nonsense means nothing, and newer means the newest."""
-    match = _VERSION.match(stated) if stated is not None else None
+    match = _VERSION.fullmatch(stated) if stated is not None else None
     if match is None:
         return dialect()
     number = min(max((int(match[1]), int(match[2])), OLDEST), NEWEST)

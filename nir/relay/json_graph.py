@@ -70,9 +70,8 @@ class JsonGraph:
     def _dialect(self, wanted: str | None) -> Dialect:
         if wanted is not None:
             return dialect(wanted)
-        if self.tvm_version is None and self.type_key(self.root) == "IRModule":
-            if self.node(self.root).get("type_key") == "relay.Module":
-                return dialect("0.6")
+        if self.tvm_version is None and self.node(self.root).get("type_key") == "relay.Module":
+            return dialect("0.6")
         return stated_dialect(self.tvm_version)
 
     def fail(self, message: str, **details: str | None) -> ParseError:

@@ -49,6 +49,7 @@ def load(
     `NirWarning` too. An archive whose text leaves out constants may have no types where these would be needed.
     Raises ParseError when the source cannot be read or is not Relay, ConvertError when types do not fit.
     """
+    content: str | bytes
     if is_live_module(source):
         content, name = serialised(source), "<module>"
     else:

@@ -63,7 +63,7 @@ def _written(constant: Constant) -> str | None:
         digits = (match["digits"] or "") + (match["rest"] or "")
         written = digits + (match["exponent"] or "")
     elif constant.span is not None and not constant.span.text.startswith("meta"):
-        written = np.format_float_scientific(constant.data[()])  # an attribute of an operator of TVM 0.6
+        written = np.format_float_scientific(constant.data.reshape(1)[0])  # an attribute of an operator of TVM 0.6
         digits = written.partition("e")[0]
     else:
         return None

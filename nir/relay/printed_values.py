@@ -171,7 +171,7 @@ def _literal(constant: Constant) -> str | None:
         return None
     if value != 0 and abs(value) < float(np.finfo(np.float64).tiny):
         return None  # TVM's reader refuses numbers that C's strtod calls out of range
-    shortest = Decimal(np.format_float_scientific(constant.data[()], trim="0"))
+    shortest = Decimal(np.format_float_scientific(constant.data.reshape(1)[0], trim="0"))
     return real(float(shortest), suffix) if constant.data.dtype.type(float(shortest)) == constant.data else None
 
 

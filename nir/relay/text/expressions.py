@@ -44,7 +44,7 @@ _GRAPH_NAME = re.compile(r"%\d{1,12}(?![A-Za-z_])")
 # TFLite gives, and so do dots, dashes and slashes.
 _LOCAL_NAME = re.compile(
     r"%(?:\"((?:[^\"\\\n]|\\.)*)\""
-    r"|((?:[^\s,(){}\[\]=\"%@:;/]|:(?![\s,()=;]|Tensor\s*\[|(?:u?int|float|bfloat|bool)\d*\b|\Z)"
+    r"|((?:[^\s,(){}\[\]=\"%@:;/^]|:(?![\s,()=;]|Tensor\s*\[|(?:u?int|float|bfloat|bool)\d*\b|\Z)"
     r"|;(?=[\w/])|/(?![*/]))+))"
 )
 _GLOBAL_NAME = re.compile(r"@(?:\"((?:[^\"\\\n]|\\.)*)\"|([\w./:$-]+))")
