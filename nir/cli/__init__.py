@@ -6,24 +6,27 @@ This file holds the table of commands and turns every failure into a message and
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import io
 import os
 import signal
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from nir.errors import NirError, suggestion
+from nir.cli.lazy import LazyGroup
+from nir.errors import NirError, NirWarning
 
 COMMANDS = {
     "check": "Check that files are well-formed NIR.",
     "fmt": "Rewrite files in the canonical format.",
     "run": "Run a file in the reference interpreter.",
     "convert": "Convert a Relay model to NIR.",
+    "relay": "Move Relay models to today's TVM.",
     "explain": "Show how each numeric profile rounds one element.",
     "diff": "Show the first difference of two modules or two runs.",
     "draw": "Draw a file as a picture.",
@@ -42,38 +45,9 @@ Examples:
 """
 
 
-class _Commands(click.Group):
-    """The group of all commands, which imports a command's module when the command is looked up."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"nir.cli.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            hint = suggestion(name, COMMANDS)
-            ctx.fail(f"No such command {name!r}" + (f", {hint}" if hint else "."))
-        return super().resolve_command(ctx, args)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        names = [CompletionItem(name, help=COMMANDS[name]) for name in COMMANDS if name.startswith(incomplete)]
-        return names + click.Command.shell_complete(self, ctx, incomplete)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    commands_table=COMMANDS,
     name="nir",
     epilog=EXAMPLES,
     no_args_is_help=True,
@@ -98,7 +72,8 @@ def main() -> None:
 def run_command(arguments: list[str]) -> int:
     """Runs one command line and returns its exit status. Failures are told on standard error, never raised."""
     try:
-        result: Any = cli.main(args=arguments, prog_name="nir", standalone_mode=False)
+        with _warnings_told():
+            result: Any = cli.main(args=arguments, prog_name="nir", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except Exception as error:
@@ -132,6 +107,25 @@ def _failure(error: Exception) -> int:
         "  hint: NIR_DEBUG=1 in the environment shows where it happened"
     )
     return 1
+
+
+@contextlib.contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Tells each of the project's own warnings once, on standard error, without where in the program it arose."""
+    told: set[str] = set()
+
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, NirWarning):
+            shown(message, category, *place, **more)
+        elif str(message) not in told:
+            told.add(str(message))
+            _complain(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+        warnings.simplefilter("always", NirWarning)
+        warnings.showwarning = tell
+        yield
 
 
 def _complain(message: str) -> None:

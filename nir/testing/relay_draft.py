@@ -21,7 +21,7 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 HALF_ULP = 2.0**-24
 """By how much, relatively, one rounding to float32 may be off."""
 
-SCALES = (0.5, 0.25, 0.0235294, 0.00784314, 0.1234, 1.5, 0.003921569)
+SCALES = (0.5, 0.25, 0.023529412, 0.007843138, 0.1234, 1.5, 0.003921569)
 LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 """The integer types of quantised tensors, and their range."""
 

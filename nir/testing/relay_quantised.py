@@ -40,7 +40,7 @@ def _weight_scale(draft: Draft, channels: int) -> tuple[str, Array]:
 def _requantised(draft: Draft, sums: str, x: Tensor, scales: Array, shape: tuple[int, ...], axis: int) -> None:
     """Brings the sums of products with a weight of these scales to 8 bits."""
     stated = np.float32(x.scale) * scales
-    written = draft.weight(stated.astype(np.float32)) if stated.ndim else f"{float(stated):.6g}f"
+    written = draft.weight(stated.astype(np.float32)) if stated.ndim else f"{float(stated):.9g}f"
     out = draft.parameters(shape)
     text = (
         f"qnn.requantize({sums}, {written}, 0, {out.parameters}, axis={axis}, "

@@ -26,8 +26,8 @@ def nir(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
 def test_the_table_lists_the_modules(repository: Path) -> None:
     folder = repository / "nir" / "cli"
     commands = {
-        path.stem
-        for path in folder.glob("*.py")
+        path.stem if path.parent == folder else path.parent.name
+        for path in (*folder.glob("*.py"), *folder.glob("*/__init__.py"))
         if "command = " in path.read_text() or "def command(" in path.read_text()
     }
     assert commands == set(COMMANDS)
