@@ -76,13 +76,13 @@ def _old_fields(node: dict[str, Any], nodes: list[Any], version: tuple[int, int]
         fields["kernel_layout"] = fields["kernel_layout"].translate(str.maketrans("OI", "IO"))
     for key in list(fields):
         if key not in schema.kinds:
-            if key == "axes" and fields[key] != "0":
-                raise CannotDowngrade("strided_slice along chosen axes")
+            if (key == "axes" and fields[key] != "0") or (key == "axis" and fields[key] != "-1"):
+                raise CannotDowngrade("slicing or rescaling along a chosen axis")
             del fields[key]
             continue
         target = nodes[int(fields[key])] if fields[key].isdigit() and int(fields[key]) < len(nodes) else {}
-        is_layout = key.endswith("layout")
-        was_text = version < (0, 8) and is_layout or version < (0, 9) and key in ("pad_mode", "slice_mode", "mode")
+        is_layout = key.endswith("layout") or name + key == "UpSamplingAttrsmethod"
+        was_text = (version < (0, 8) and is_layout) or (version < (0, 9) and key in ("pad_mode", "slice_mode", "mode"))
         if target.get("type_key") == "runtime.String" and (was_text or version < (0, 7)):
             fields[key] = target.get("repr_str", "")
 

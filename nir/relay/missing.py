@@ -53,6 +53,6 @@ def unresolved_constants(module: Module) -> list[str]:
             f"(weights of qnn operators are taken for {ASSUMED_WEIGHTS})"
         )
     return [
-        f"{len(found)} constants are only referred to (meta[relay.Constant][...]): the text has no metadata section, "
+        f"{len(found)} {'constants are' if len(found) > 1 else 'constant is'} only referred to (meta[relay.Constant][...]): the text has no metadata section, "
         f"so their values are missing{types}"
     ]

@@ -31,8 +31,9 @@ def rounded_scales_note(module: Module) -> str | None:
         0.5 * float(Decimal(digits).scaleb(-Decimal(digits).adjusted())) ** -1 * 1e-5 for digits in lossy.values()
     )
     where = f" (the first at {first.span.location()}: {lossy[first]})" if first.span is not None else ""
+    noun = "scales" if len(lossy) > 1 else "scale"
     return (
-        f"{len(lossy)} scales of qnn operators were read from text with six digits{where}; each may differ from the "
+        f"{len(lossy)} {noun} of qnn operators read from text with six digits{where}: each may differ from the "
         f"model's own by up to {loss:.0e} of itself, which can change a rescaled integer by 1. "
         "JSON (tvm.ir.save_json) has them exactly"
     )

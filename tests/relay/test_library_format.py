@@ -73,7 +73,7 @@ def test_parameters_of_an_archive_are_bound_where_they_fit() -> None:
     notes = " ".join(module.provenance.notes)
     assert "2 of 3 tensors" in notes
     assert "(p0, x)" in notes
-    assert "1 constants are only referred to" in notes
+    assert "1 constant is only referred to" in notes
 
 
 def test_a_constant_that_nothing_determines_is_said_to_have_no_type() -> None:
