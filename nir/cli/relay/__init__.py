@@ -9,6 +9,7 @@ from nir.cli.lazy import LazyGroup
 COMMANDS = {
     "info": "Say what a Relay file is, and what would become of it.",
     "upgrade": "Write a Relay model as a Python file for today's TVM.",
+    "operators": "List the operators: what converts, what runs.",
 }
 """Every command with the line that describes it."""
 
