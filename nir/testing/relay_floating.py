@@ -56,14 +56,14 @@ def convolution(draft: Draft) -> None:
     order = (0, 1, 2, 3) if layout == "NCHW" else ((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
     kernel_layout = "OIHW" if layout == "NCHW" else ("HWOI" if depthwise else "HWIO")
     constant = draft.weight(np.ascontiguousarray(weight.transpose(order)))
-    sides = [(side + 2 * padding - size) // stride + 1 for side in (rows, columns)]
+    high, wide = ((side + 2 * padding - size) // stride + 1 for side in (rows, columns))
     text = (
         f"nn.conv2d({x.name}, {constant}, strides=[{stride}, {stride}], "
         f"padding=[{padding}, {padding}, {padding}, {padding}], groups={made if depthwise else 1}, channels={made}, "
         f'kernel_size=[{size}, {size}], data_layout="{layout}", kernel_layout="{kernel_layout}")'
     )
     bounds = _sums(x, weight, (1, 2, 3), weight[0].size)
-    shape = image_shape(x.shape[0], *sides, made, layout)
+    shape = image_shape(x.shape[0], high, wide, made, layout)
     y = draft.result(x, text, x, shape=shape, **bounds)
     if y is not None and draft.choose(True, False):
         _add_bias(draft, y, 3 if layout == "NHWC" else 1)

@@ -133,9 +133,9 @@ def max_pool(draft: Draft) -> None:
         return
     rows, columns, channels = spatial(x, layout)
     step, padding = draft.choose(2, 1), draft.choose(0, 1)
-    sides = [(side + 2 * padding - 2) // step + 1 for side in (rows, columns)]
+    high, wide = ((side + 2 * padding - 2) // step + 1 for side in (rows, columns))
     text = f'nn.max_pool2d({x.name}, pool_size=[2, 2], strides=[{step}, {step}], padding=[{padding}, {padding}], layout="{layout}")'
-    draft.result(x, text, x, shape=image_shape(x.shape[0], *sides, channels, layout))
+    draft.result(x, text, x, shape=image_shape(x.shape[0], high, wide, channels, layout))
 
 
 def extremum(draft: Draft) -> None:

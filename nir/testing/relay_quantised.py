@@ -65,8 +65,8 @@ def convolution(draft: Draft) -> None:
     if layout == "NCHW":
         shape = (made, 1 if depthwise else channels, size, size)
         kernel_layout = "OIHW"
-    sides = [(side + 2 * padding - size) // stride + 1 for side in (rows, columns)]
-    out_shape = image_shape(x.shape[0], *sides, made, layout)
+    high, wide = ((side + 2 * padding - size) // stride + 1 for side in (rows, columns))
+    out_shape = image_shape(x.shape[0], high, wide, made, layout)
     if not draft.fits(out_shape):
         return
     scale, scales = _weight_scale(draft, made)

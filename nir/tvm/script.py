@@ -139,7 +139,7 @@ def identifier(name: str, taken: Iterable[str]) -> str:
 
 
 @relax.expr_functor.mutator
-class _Hoister(relax.PyExprMutator):  # type: ignore[misc]
+class _Hoister(relax.PyExprMutator):
     """Makes parameters of the constants of `main`, and gives its own parameters names that a file may have."""
 
     def __init__(self, names: Mapping[bytes, str]) -> None:
