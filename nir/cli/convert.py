@@ -21,7 +21,7 @@ from nir.verify import verify
 @click.option("-o", "--output", metavar="OUT", help="Where to write; `-` is standard output. Default: MODEL's name.")
 @click.option("--foreign", is_flag=True, help="Keep operators that NIR does not have as foreign ones.")
 def command(model: str, params: str | None, output: str | None, foreign: bool) -> None:
-    """Convert MODEL, a Relay module (text of TVM 0.7 to 0.19, JSON of TVM 0.9 to 0.19), to NIR; `-` is standard
+    """Convert MODEL, a Relay module (text, JSON or an archive of TVM 0.6 to 0.19), to NIR; `-` is standard
     input.
 
     The quantisation parameters of its qnn operators become those of every tensor. Large weights go to a
