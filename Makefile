@@ -15,24 +15,35 @@ PACKAGING := setup.cfg pyproject.toml
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test coverage lint format docs bench clean
+# torch has an environment of its own: with it installed, `import tvm` takes seconds instead of one.
+TORCH_VENV ?= .venv-torch
+
+.PHONY: help demo test test-torch coverage lint format docs bench clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo      convert, check, run and draw a quantised MobileNet'
-	@echo 'make test      run the tests (ARGS="-k text" is passed on to pytest)'
-	@echo 'make coverage  run the tests and report line and branch coverage'
-	@echo 'make lint      check style, formatting and types'
-	@echo 'make format    rewrite the source in the house format'
-	@echo 'make docs      regenerate the generated pages and pictures under docs/'
-	@echo 'make bench     measure speed against peers'
-	@echo 'make clean     remove .venv and all build products'
+	@echo 'make demo        convert, check, run and draw a quantised MobileNet'
+	@echo 'make test        run the tests (ARGS="-k text" is passed on to pytest)'
+	@echo 'make test-torch  run the tests that need PyTorch, in an environment of their own'
+	@echo 'make coverage    run the tests and report line and branch coverage'
+	@echo 'make lint        check style, formatting and types'
+	@echo 'make format      rewrite the source in the house format'
+	@echo 'make docs        regenerate the generated pages and pictures under docs/'
+	@echo 'make bench       measure speed against peers'
+	@echo 'make clean       remove .venv and all build products'
 
 demo: $(INSTALLED)-run
 	$(BIN)/python examples/demo.py
 
 test: $(INSTALLED)-test
 	$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+
+test-torch:
+	$(MAKE) VENV=$(TORCH_VENV) torch-tests
+
+.PHONY: torch-tests
+torch-tests: $(INSTALLED)-torch
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/torch $(ARGS)
 
 coverage: $(INSTALLED)-test
 	$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=term --cov-report=html:build/coverage $(ARGS)
@@ -63,7 +74,7 @@ bench: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage*
+	rm -rf $(VENV) $(TORCH_VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage*
 
 # The environment is made anew when it belongs to another interpreter.
 $(ENVIRONMENT):
@@ -88,6 +99,9 @@ $(INSTALLED)-test: $(PACKAGING) | $(ENVIRONMENT)
 
 $(INSTALLED)-dev: $(PACKAGING) | $(ENVIRONMENT)
 	$(call install,tvm$(comma)draw$(comma)dev)
+
+$(INSTALLED)-torch: $(PACKAGING) | $(ENVIRONMENT)
+	$(call install,tvm$(comma)torch$(comma)test)
 
 $(INSTALLED)-bench: $(PACKAGING) | $(ENVIRONMENT)
 	$(call install,tvm$(comma)bench)
