@@ -71,6 +71,15 @@ def weights_of(module: Module) -> dict[str, np.ndarray]:
     return names.tensors
 
 
+def text_and_weights(module: Module) -> tuple[str, dict[str, np.ndarray]]:
+    """What `save` would write, in memory: the text, and the weights that it refers to by name.
+
+    `parse(text, weights=weights)` reads it back.
+    """
+    names = _CollectedNames(module)
+    return write_module(module, None, names), names.tensors
+
+
 class _CollectedNames(WeightNames):
     """Names for all that goes into a weights file, each used for one array only; `tensors` are the arrays."""
 

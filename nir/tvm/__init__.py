@@ -1,16 +1,50 @@
-"""Running Relax modules on the installed TVM.
+"""Running Relax modules on the installed TVM, and their regions on NIR.
 
     relax_module = nir.passes.relay_to_relax(nir.relay.load("model.relay", "model.params"))
     compiled = nir.tvm.compile(relax_module)
     outputs = compiled.run({"input": image})                # or nir.tvm.run(relax_module, {...}), for a single run
+    nir.tvm.build(relax_module).export("model.so")          # runs in a process that imports nir.tvm.runtime
 
 TVM itself is imported by the first call; without it, or with another version, that call raises a RunError. In this
-package `import tvm` means TVM.
+package `import tvm` means TVM. Names are looked up when they are used, so that `import nir.tvm.runtime` costs a process
+that only runs models no more than it needs.
 """
 
 from __future__ import annotations
 
-from nir.tvm.compilation import compile, run
-from nir.tvm.execution import Compiled, Parameter
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Compiled", "Parameter", "compile", "run"]
+if TYPE_CHECKING:
+    from nir.tvm.building import Build as Build
+    from nir.tvm.building import build as build
+    from nir.tvm.compilation import compile as compile
+    from nir.tvm.compilation import run as run
+    from nir.tvm.execution import Compiled as Compiled
+    from nir.tvm.execution import Parameter as Parameter
+    from nir.tvm.regions import lower_regions as lower_regions
+
+# The same for run time.
+_MODULE_OF = {
+    "Build": "building",
+    "Compiled": "execution",
+    "Parameter": "execution",
+    "build": "building",
+    "compile": "compilation",
+    "lower_regions": "regions",
+    "run": "compilation",
+}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'nir.tvm' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"nir.tvm.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nir.errors import RunError, suggestion
+from nir.errors import NirError, RunError, suggestion
 from nir.passes.tvm_requirement import require_tvm
 from nir.relay.types import TensorType, TupleType, Type, numpy_dtype
 
@@ -57,6 +57,8 @@ class Compiled:
             arguments.append(_argument(tvm, parameter.name, parameter.type, inputs[parameter.name]))
         try:
             return _arrays(tvm, self.machine[self.function](*arguments))
+        except NirError:  # from a region
+            raise
         except Exception as error:  # TVM raises whatever its C++ code throws
             raise RunError("TVM cannot run this module", found=summary(error)) from error
 
