@@ -30,7 +30,7 @@ def fewest_by_trying(graph: Dag, owners: Sequence[int | None], connected: bool) 
                     changed = True
         return done
 
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def fewest(done: int) -> int:
         if done == everything:
             return 0
