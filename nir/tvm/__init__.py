@@ -22,15 +22,21 @@ if TYPE_CHECKING:
     from nir.tvm.compilation import run as run
     from nir.tvm.execution import Compiled as Compiled
     from nir.tvm.execution import Parameter as Parameter
+    from nir.tvm.importers.loading import load_model as load_model
+    from nir.tvm.importers.model import LoadedModel as LoadedModel
+    from nir.tvm.importers.model import ModelInput as ModelInput
     from nir.tvm.regions import lower_regions as lower_regions
 
 # The same for run time.
 _MODULE_OF = {
     "Build": "building",
     "Compiled": "execution",
+    "LoadedModel": "importers.model",
+    "ModelInput": "importers.model",
     "Parameter": "execution",
     "build": "building",
     "compile": "compilation",
+    "load_model": "importers.loading",
     "lower_regions": "regions",
     "run": "compilation",
 }

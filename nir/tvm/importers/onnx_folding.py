@@ -1,0 +1,118 @@
+"""Constants of ONNX graphs: what depends on weights and on known shapes alone is computed when a model is loaded.
+
+The arithmetic is that of ONNX's own reference implementation. Dequantised weights are left as they are: their integers
+and scales are what a quantised model is made of.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Array, Node, OnnxGraph, attributes
+
+_KEPT = frozenset(
+    "DequantizeLinear If Loop Scan RandomNormal RandomUniform RandomNormalLike RandomUniformLike Bernoulli Multinomial "
+    "Dropout SequenceConstruct SequenceEmpty Optional StringNormalizer".split()
+)
+"""Operators that are never computed here: random, with subgraphs, or not about tensors."""
+
+_LARGEST = 1 << 28
+"""Elements up to which a result is computed; 1 GiB in float32."""
+
+_GROWING = frozenset("ConstantOfShape Expand Tile Range OneHot Pad Resize EyeLike Upsample Col2Im".split())
+"""Operators whose result can be of any size, whatever the size of their inputs: not computed unless it is known."""
+
+_ROUNDS = 4
+"""How often shapes are inferred again because folding made more of them known."""
+
+
+def fold_constants(graph: OnnxGraph) -> None:
+    """Computes, in place, every node whose inputs are all known, and drops weights that nothing uses any more."""
+    for _ in range(_ROUNDS):
+        graph.infer()
+        kept = [node for node in graph.nodes if not _fold(graph, node)]
+        progress = len(kept) < len(graph.nodes)
+        graph.nodes = kept
+        if not progress:
+            break
+
+
+def _fold(graph: OnnxGraph, node: Node) -> bool:
+    """Whether the node's results are now weights."""
+    if node.domain not in STANDARD_DOMAINS or node.op_type in _KEPT:
+        return False
+    if node.op_type in ("Shape", "Size"):
+        return _fold_shape(graph, node)
+    if not all(name in graph.weights for name in node.input if name) or not _is_small(graph, node):
+        return False
+    if not node.input and node.op_type != "Constant":
+        return False
+    if node.op_type == "ConstantOfShape":
+        return _fold_fill(graph, node)
+    results = _evaluate(graph, node)
+    if results is None:
+        return False
+    graph.weights.update({name: array for name, array in zip(node.output, results, strict=False) if name})
+    return True
+
+
+def _fold_shape(graph: OnnxGraph, node: Node) -> bool:
+    shape = graph.shape(node.input[0])
+    if shape is None or None in shape:
+        return False
+    if node.op_type == "Size":
+        graph.weights[node.output[0]] = np.array(math.prod(e or 0 for e in shape), "int64")
+        return True
+    given = attributes(node)
+    graph.weights[node.output[0]] = np.array(shape[given.get("start", 0) : given.get("end")], "int64")
+    return True
+
+
+def _fold_fill(graph: OnnxGraph, node: Node) -> bool:
+    """A tensor of one value, which is stored once whatever its shape."""
+    shape = graph.weights[node.input[0]]
+    value = attributes(node).get("value")
+    element = onnx.numpy_helper.to_array(value).reshape(-1)[:1] if value is not None else np.zeros(1, "float32")
+    if shape.ndim != 1 or (shape < 0).any() or math.prod(map(int, shape)) > _LARGEST or element.size == 0:
+        return False
+    graph.weights[node.output[0]] = np.broadcast_to(element[0], tuple(map(int, shape)))
+    return True
+
+
+def _is_small(graph: OnnxGraph, node: Node) -> bool:
+    for output in filter(None, node.output):
+        shape = graph.shape(output)
+        if shape is None or None in shape:
+            if node.op_type in _GROWING and node.op_type != "ConstantOfShape":
+                return False
+        elif math.prod(e or 0 for e in shape) > _LARGEST:
+            return False
+    return True
+
+
+def _evaluate(graph: OnnxGraph, node: Node) -> list[Array] | None:
+    """The results of a node by the reference implementation; None where it has none, or fails."""
+    names = list(dict.fromkeys(name for name in node.input if name))
+    inputs = [
+        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(graph.weights[n].dtype), None) for n in names
+    ]
+    outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+    try:
+        model = helper.make_model(
+            helper.make_graph([node], "node", inputs, outputs), opset_imports=graph.opset_imports, ir_version=10
+        )
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            found = ReferenceEvaluator(model).run(None, {name: graph.weights[name] for name in names})
+    except Exception:  # whatever the reference raises: then it stays a node, and TVM has its say
+        return None
+    by_name = dict(zip((name for name in node.output if name), found, strict=True))
+    if not all(isinstance(value, np.ndarray | np.generic) for value in found):
+        return None
+    return [np.asarray(by_name.get(name)) for name in node.output]

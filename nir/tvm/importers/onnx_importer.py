@@ -1,0 +1,125 @@
+"""TVM's ONNX reader with arrays beside the graph, and readings of its own for operators that TVM reads badly.
+
+Importing this module imports TVM.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nir.passes.tvm_requirement import require_tvm
+from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Node, OnnxGraph, helper, onnx, qualified
+
+require_tvm("reading ONNX models")  # before the imports that would fail less kindly
+
+import tvm  # noqa: E402
+from tvm import relax  # noqa: E402
+from tvm.relax.frontend.onnx import onnx_frontend  # noqa: E402
+
+_MISREAD = ("Attention",)
+"""Operators that TVM takes for those of the same name that ONNX Runtime has in its own domain."""
+
+_TVM_READS = frozenset(onnx_frontend._get_convert_map()).difference(_MISREAD)
+
+
+def is_supported(node: Node) -> bool:
+    """Whether TVM reads the operator of `node`."""
+    if node.domain not in STANDARD_DOMAINS:
+        return False
+    return node.op_type in _TVM_READS or node.op_type in READINGS or node.op_type == "If"
+
+
+def unsupported(graph: OnnxGraph) -> dict[str, int]:
+    """Operators of the graph that TVM does not read, and how often they occur."""
+    return dict(sorted(Counter(qualified(node) for node in graph.nodes if not is_supported(node)).items()))
+
+
+def import_graph(graph: OnnxGraph) -> tvm.IRModule:
+    """The graph as a Relax module. Raises whatever TVM raises."""
+    return _Importer(graph.weights).from_onnx(_proto(graph), graph.opset)
+
+
+def _proto(graph: OnnxGraph) -> onnx.GraphProto:
+    return helper.make_graph(graph.nodes, "graph", graph.inputs, graph.outputs)
+
+
+class _Importer(onnx_frontend.ONNXGraphImporter):
+    """TVM's importer, which takes weights from arrays and asks READINGS first. Names stay as the model has them."""
+
+    def __init__(self, weights: dict[str, np.ndarray[Any, Any]]) -> None:
+        super().__init__({}, {}, keep_params_in_input=False, sanitize=False)
+        self.weights = weights
+
+    def _parse_graph_initializers(self, graph: onnx.GraphProto) -> None:
+        used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+        inner = any(attribute.HasField("g") for node in graph.node for attribute in node.attribute)
+        for name, array in self.weights.items():
+            if name in used or inner:
+                self._nodes[name] = relax.const(tvm.runtime.tensor(np.require(array, requirements="C")))
+
+    def _convert_operator(self, op_name: str, inputs: list[Any], attrs: dict[str, Any], opset: int) -> Any:
+        reading = READINGS.get(op_name)
+        found = reading(self.bb, list(inputs), attrs) if reading is not None else None
+        if found is None:
+            return super()._convert_operator(op_name, inputs, attrs, opset)
+        return self.bb.normalize(found)
+
+
+# --- readings ---
+
+Reading: TypeAlias = Callable[[Any, "list[Any]", "dict[str, Any]"], Any]
+"""Builder, inputs and attributes of a node; gives a Relax expression, or None to leave the node to TVM."""
+
+
+def _clip(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+    """One clip where the bounds are known; TVM makes anonymous loops of it, which no pattern finds."""
+    value, *bounds = inputs
+    dtype = str(value.ty.dtype)
+    if "min" in attrs or "max" in attrs or not dtype.startswith("float") or len(bounds) == 0:
+        return relax.op.clip(value, float(attrs.get("min", -np.inf)), float(attrs.get("max", np.inf)))
+    if all(bound is None or isinstance(bound, tvm.ir.GenericConst) for bound in bounds):
+        known = [
+            bound.value.numpy().reshape(-1)[0].item() if bound is not None else np.nan for bound in (*bounds, None)
+        ]
+        low, high = (edge if bound != bound else bound for bound, edge in zip(known, (-np.inf, np.inf), strict=False))
+        return relax.op.clip(value, float(low), float(high))
+    for bound, operator in zip(bounds, (relax.op.maximum, relax.op.minimum), strict=False):
+        if bound is not None:
+            value = builder.normalize(operator(value, bound))
+    return value
+
+
+def _pairwise(operator: Callable[[Any, Any], Any]) -> Reading:
+    """A reading of an operator of many inputs as one of two, again and again; TVM stacks them, and reduces."""
+
+    def reading(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+        if not all(isinstance(value, relax.Expr) and isinstance(value.ty, relax.TensorType) for value in inputs):
+            return None
+        return reduce(lambda left, right: builder.normalize(operator(left, right)), inputs)
+
+    return reading
+
+
+def _mean(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+    dtype = str(inputs[0].ty.dtype)
+    if len(inputs) == 1:
+        return inputs[0]
+    total = _pairwise(relax.op.add)(builder, inputs, attrs)
+    if total is None:
+        return None
+    return relax.op.divide(builder.normalize(total), relax.const(len(inputs), dtype))
+
+
+READINGS: dict[str, Reading] = {
+    "Clip": _clip,
+    "Max": _pairwise(relax.op.maximum),
+    "Mean": _mean,
+    "Min": _pairwise(relax.op.minimum),
+    "Sum": _pairwise(relax.op.add),
+}
+"""Readings that come before TVM's; one that gives None leaves the operator to TVM."""

@@ -1,0 +1,102 @@
+"""ONNX models as Relax modules, through TVM's front end."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from nir.errors import ConvertError, ParseError
+from nir.tvm.importers.guarding import front_end
+from nir.tvm.importers.model import LoadedModel, ModelInput, Shapes, fixed_shape, given_shapes, reject_unknown_names
+from nir.tvm.importers.onnx_folding import fold_constants
+from nir.tvm.importers.onnx_functions import expand_functions, inline_local
+from nir.tvm.importers.onnx_graph import OnnxGraph, element_name, onnx, open_shape
+from nir.tvm.importers.onnx_importer import import_graph, unsupported
+from nir.tvm.importers.onnx_rewrites import rewrite
+
+
+def load_onnx(
+    source: bytes | str | os.PathLike[str] | onnx.ModelProto, name: str, shapes: Shapes | None = None
+) -> LoadedModel:
+    """The model in a file, in bytes, or in memory.
+
+    Weights outside the file are found beside it when `source` is a path. Raises ParseError for what is no ONNX model,
+    ConvertError for what cannot be converted.
+    """
+    model = _parsed(source, name)
+    graph = OnnxGraph(inline_local(model))
+    inputs = _fix_inputs(graph, given_shapes(shapes))
+    prepare(graph)
+    with front_end("ONNX", name) as watch:
+        module = import_graph(graph)
+    outputs = tuple(value.name for value in graph.outputs)
+    return LoadedModel(module, "ONNX", inputs, outputs, tuple(watch.notes), watch.seconds)
+
+
+def prepare(graph: OnnxGraph) -> None:
+    """Rewrites `graph`, in place, into what TVM imports well.
+
+    Raises ConvertError naming every operator that then remains and that TVM does not have.
+    """
+    graph.sort()
+    fold_constants(graph)
+    rewrite(graph)
+    expand_functions(graph)
+    graph.sort()
+    fold_constants(graph)
+    rewrite(graph)
+    graph.sort()
+    missing = unsupported(graph)
+    if missing:
+        listed = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in missing.items())
+        raise ConvertError("operators that neither TVM nor NIR reads from ONNX", found=listed)
+
+
+def _parsed(source: Any, name: str) -> onnx.ModelProto:
+    if isinstance(source, onnx.ModelProto):
+        model = source
+    else:
+        try:
+            model = onnx.load_model_from_string(source) if isinstance(source, bytes) else onnx.load(os.fspath(source))
+        except DecodeError as error:
+            raise ParseError(f"{name}: not an ONNX model, or a damaged one", found=str(error)[:200]) from None
+        except Exception as error:  # files that are missing, external data outside the folder, and so on
+            raise ParseError(f"{name}: this ONNX model cannot be read", found=str(error)[:200]) from None
+    if not model.HasField("graph") or not model.graph.output:
+        raise ParseError(f"{name}: an ONNX model without a graph that gives anything")
+    if model.ir_version < 3:
+        raise ConvertError(f"{name}: version {model.ir_version} of ONNX's file format", expected="version 3 or later")
+    outside = [
+        t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL and not t.raw_data
+    ]
+    if outside and isinstance(source, bytes | onnx.ModelProto):
+        raise ParseError(
+            f"{name}: its weights are in another file", hint="give the path of the model, so that it is found"
+        )
+    return model
+
+
+def _fix_inputs(graph: OnnxGraph, shapes: dict[str, tuple[int, ...]]) -> tuple[ModelInput, ...]:
+    """Gives every input a fixed shape, in place."""
+    reject_unknown_names(shapes, (value.name for value in graph.inputs))
+    inputs = []
+    for value in graph.inputs:
+        if not value.type.HasField("tensor_type"):
+            raise ConvertError(
+                f"ONNX: input '{value.name}' is no tensor", found=value.type.WhichOneof("value") or "no type"
+            )
+        shape = open_shape(value)
+        given = shapes.get(value.name)
+        if shape is None:
+            if given is None:
+                raise ConvertError(
+                    f"ONNX: not even the rank of input '{value.name}' is known", hint=f"--shape {value.name}=..."
+                )
+            shape = given
+        fixed = fixed_shape(value.name, shape, given)
+        element = value.type.tensor_type.elem_type
+        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, element, fixed))
+        inputs.append(ModelInput(value.name, fixed, element_name(element)))
+    return tuple(inputs)

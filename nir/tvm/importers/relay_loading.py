@@ -1,0 +1,24 @@
+"""Relay modules of TVM 0.6 to 0.19 as Relax modules: read by nir.relay, lowered by nir.passes.relay_to_relax."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from nir.errors import ConvertError
+from nir.passes.relay_to_relax import relay_to_relax
+from nir.relay import load
+from nir.tvm.importers.model import LoadedModel, Shapes
+from nir.tvm.importers.relax_inputs import fixed_inputs
+
+
+def load_relay(source: Any, name: str, shapes: Shapes | None, params: Any) -> LoadedModel:
+    """The module that `nir.relay.load` reads. Relay's shapes are fixed in the file."""
+    if shapes:
+        raise ConvertError(f"{name}: a Relay module states its shapes", found=f"a shape for '{next(iter(shapes))}'")
+    relay_module = load(source, params)
+    started = time.perf_counter()
+    module = relay_to_relax(relay_module)
+    seconds = time.perf_counter() - started
+    module, inputs = fixed_inputs(module, {})
+    return LoadedModel(module, "Relay", inputs, import_seconds=seconds)

@@ -1,0 +1,78 @@
+"""PyTorch programs as Relax modules, through TVM's front end: exported programs, and modules with example inputs."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from nir.errors import ConvertError, ParseError, missing_extra
+from nir.passes.tvm_requirement import require_tvm
+from nir.tvm.importers.guarding import front_end, reason
+from nir.tvm.importers.model import LoadedModel, Shapes, given_shapes
+from nir.tvm.importers.relax_inputs import fixed_inputs
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    raise missing_extra("torch", "torch", "reading PyTorch programs") from error
+
+require_tvm("reading PyTorch programs")
+
+from tvm.relax.frontend.torch import from_exported_program  # noqa: E402
+
+from nir.tvm.importers.torch_quantised import CONVERSIONS  # noqa: E402
+
+
+def load_torch(
+    source: Any, name: str, shapes: Shapes | None = None, example_inputs: Sequence[Any] | None = None
+) -> LoadedModel:
+    """The program in the bytes of a `.pt2` file, an ExportedProgram, or a module that is exported here.
+
+    A module needs `example_inputs`, tensors of the shapes that it is to take. Reading a file runs `torch.export.load`,
+    which may unpickle: read files of people you trust. Raises ParseError for a damaged file, ConvertError for programs
+    that cannot be exported or imported.
+    """
+    if isinstance(source, torch.nn.Module):
+        program = _exported(source, example_inputs)
+    elif isinstance(source, bytes):
+        program = _read(source, name)
+    else:
+        program = source
+    with front_end("PyTorch programs", name) as watch:
+        module = from_exported_program(program, unwrap_unit_return_tuple=True, custom_convert_map=CONVERSIONS)
+    module, inputs = fixed_inputs(module, given_shapes(shapes))
+    outputs = tuple(
+        str(spec.arg.name) for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"
+    )
+    return LoadedModel(module, "PyTorch", inputs, outputs, tuple(watch.notes), watch.seconds)
+
+
+def _read(content: bytes, name: str) -> torch.export.ExportedProgram:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.load(io.BytesIO(content))
+    except Exception as error:  # torch raises whatever the archive makes it
+        raise ParseError(
+            f"{name}: PyTorch {torch.__version__} cannot read this program",
+            found=reason(error),
+            hint="programs of other versions of PyTorch may have to be exported again",
+        ) from error
+
+
+def _exported(module: torch.nn.Module, example_inputs: Sequence[Any] | None) -> torch.export.ExportedProgram:
+    if example_inputs is None:
+        raise ConvertError(
+            "a PyTorch module is exported with example inputs",
+            expected="example_inputs, a tuple of tensors of the shapes that it takes",
+        )
+    if module.training:
+        raise ConvertError("the module is in training mode", hint="module.eval() switches to inference")
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            return torch.export.export(module, tuple(example_inputs))
+    except Exception as error:  # whatever the module's own code raises, or torch about it
+        raise ConvertError("torch.export cannot export this module", found=reason(error)) from error
