@@ -79,6 +79,7 @@ _SUBPACKAGES = (
     "passes",
     "relay",
     "source",
+    "targets",
     "testing",
     "text",
     "tvm",
