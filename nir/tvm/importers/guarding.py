@@ -54,7 +54,7 @@ def _release_frames(error: BaseException) -> None:
     while chain is not None:
         traceback.clear_frames(chain.__traceback__)
         chain = chain.__cause__ or chain.__context__
-    gc.collect()
+    gc.collect(1)
 
 
 def _translated(error: Exception, name: str, what: str) -> ConvertError:

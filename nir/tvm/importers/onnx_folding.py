@@ -17,15 +17,32 @@ from onnx.reference import ReferenceEvaluator
 from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Array, Node, OnnxGraph, attributes
 
 _KEPT = frozenset(
-    "DequantizeLinear If Loop Scan RandomNormal RandomUniform RandomNormalLike RandomUniformLike Bernoulli Multinomial "
-    "Dropout SequenceConstruct SequenceEmpty Optional StringNormalizer".split()
+    [
+        "DequantizeLinear",
+        "If",
+        "Loop",
+        "Scan",
+        "RandomNormal",
+        "RandomUniform",
+        "RandomNormalLike",
+        "RandomUniformLike",
+        "Bernoulli",
+        "Multinomial",
+        "Dropout",
+        "SequenceConstruct",
+        "SequenceEmpty",
+        "Optional",
+        "StringNormalizer",
+    ]
 )
 """Operators that are never computed here: random, with subgraphs, or not about tensors."""
 
 _LARGEST = 1 << 28
 """Elements up to which a result is computed; 1 GiB in float32."""
 
-_GROWING = frozenset("ConstantOfShape Expand Tile Range OneHot Pad Resize EyeLike Upsample Col2Im".split())
+_GROWING = frozenset(
+    ["ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Pad", "Resize", "EyeLike", "Upsample", "Col2Im"]
+)
 """Operators whose result can be of any size, whatever the size of their inputs: not computed unless it is known."""
 
 _ROUNDS = 4

@@ -13,13 +13,63 @@ from nir.errors import ConvertError, ParseError
 from nir.source import Source, Span
 
 _HARMLESS = frozenset(
-    "abs bool dict enumerate float int len list max min range reversed str sum tuple zip True False None".split()
+    [
+        "abs",
+        "bool",
+        "dict",
+        "enumerate",
+        "float",
+        "int",
+        "len",
+        "list",
+        "max",
+        "min",
+        "range",
+        "reversed",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+        "True",
+        "False",
+        "None",
+    ]
 )
 """Python's own names that an expression may use."""
 
 _LEADS_OUT = frozenset(
-    "builtins collections contextlib contrib core ctypes entry frame functools importlib inspect ir_builder np numbers "
-    "numpy operator os parser pathlib runtime script subprocess support sys tvm tvm_ffi types typing utils warnings".split()
+    [
+        "builtins",
+        "collections",
+        "contextlib",
+        "contrib",
+        "core",
+        "ctypes",
+        "entry",
+        "frame",
+        "functools",
+        "importlib",
+        "inspect",
+        "ir_builder",
+        "np",
+        "numbers",
+        "numpy",
+        "operator",
+        "os",
+        "parser",
+        "pathlib",
+        "runtime",
+        "script",
+        "subprocess",
+        "support",
+        "sys",
+        "tvm",
+        "tvm_ffi",
+        "types",
+        "typing",
+        "utils",
+        "warnings",
+    ]
 )
 """Attributes of the dialects' modules that are other modules."""
 

@@ -18,7 +18,10 @@ except ModuleNotFoundError as error:
 
 require_tvm("reading TFLite models")
 
+from tvm import relax  # noqa: E402
 from tvm.relax.frontend.tflite import from_tflite  # noqa: E402
+
+from nir.tvm.importers.tflite_converter import Converter  # noqa: E402
 
 
 def load_tflite(content: bytes, name: str, shapes: Shapes | None = None) -> LoadedModel:
@@ -42,8 +45,9 @@ def load_tflite(content: bytes, name: str, shapes: Shapes | None = None) -> Load
     reject_unknown_names(given, open_shapes)
     fixed = {key: fixed_shape(key, extents, given.get(key)) for key, extents in open_shapes.items()}
     with front_end("TFLite", name) as watch:
-        module = from_tflite(model, shape_dict=fixed)
+        module = from_tflite(model, shape_dict=fixed, op_converter=Converter)
         module["main"] = module["main"].without_attr("params")  # a second copy of the weights
+        module = relax.transform.DeadCodeElimination()(module)
     module, inputs = fixed_inputs(module, {})
     return LoadedModel(module, "TFLite", inputs, outputs, tuple(watch.notes), watch.seconds)
 
