@@ -14,6 +14,7 @@ if __name__ != "nir.passes":
     raise ImportError("import this package as nir.passes")
 
 from nir.passes.dead_code import eliminate_dead_code
+from nir.passes.layout import reduce_transposes, to_nhwc
 from nir.passes.quantisation import propagate_quantisation
 from nir.passes.relay_to_nir import relay_to_nir
 
@@ -39,4 +40,11 @@ class _Passes(types.ModuleType):
 
 sys.modules[__name__].__class__ = _Passes
 
-__all__ = ["eliminate_dead_code", "propagate_quantisation", "relay_to_nir", "relay_to_relax"]
+__all__ = [
+    "eliminate_dead_code",
+    "propagate_quantisation",
+    "reduce_transposes",
+    "relay_to_nir",
+    "relay_to_relax",
+    "to_nhwc",
+]
