@@ -1,0 +1,1 @@
+"""Programs and networks to start from; not installed with the package."""

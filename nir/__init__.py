@@ -82,6 +82,7 @@ _SUBPACKAGES = (
     "targets",
     "testing",
     "text",
+    "tflite",
     "tvm",
     "verify",
 )

@@ -14,7 +14,7 @@ LAYERS = (
     ("ir",),
     ("ops",),
     ("text",),
-    ("verify", "interp", "relay", "nnapi", "draw"),
+    ("verify", "interp", "relay", "nnapi", "tflite", "draw"),
     ("targets",),
     ("passes", "conformance"),
     ("tvm",),

@@ -10,7 +10,9 @@ They have the shapes, and so the speed and the regions, of the originals, but ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from examples.networks.densenet import densenet121
 from examples.networks.emotion import emotion
@@ -18,6 +20,7 @@ from examples.networks.inception import inception_resnet_v2, inception_v3, incep
 from examples.networks.mobilenet import mobilenet_ssd, mobilenet_v1, mobilenet_v2
 from examples.networks.nasnet import nasnet_mobile
 from examples.networks.nir_layers import NirLayers
+from examples.networks.quantising import quantised
 from nir.ir import Module
 
 if TYPE_CHECKING:
@@ -51,6 +54,15 @@ def nir_module(name: str, size: int | None = None) -> Module:
     layers = NirLayers(name)
     NETWORKS[name].build(layers, size or NETWORKS[name].size)
     return layers.module
+
+
+def int8_module(name: str, size: int | None = None, samples: int = 2) -> Module:
+    """A network quantised to int8 after the ranges that its tensors take on drawn images."""
+    module = nir_module(name, size)
+    shape = [size or 1 for size in module.main.parameters[0].shape]
+    random = np.random.default_rng(0)
+    images = [{"image": random.uniform(-1, 1, shape).astype(np.float32)} for _ in range(samples)]
+    return quantised(module, images)
 
 
 def onnx_model(name: str, size: int | None = None) -> onnx.ModelProto:

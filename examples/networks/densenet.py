@@ -18,7 +18,7 @@ def densenet121(layers: Layers[Tensor], size: int = 224, classes: int = 1000) ->
         if index < len(BLOCKS) - 1:
             value = transition(layers, value)
     value = layers.normalise(value)
-    layers.outputs(layers.softmax(layers.dense(layers.global_pool(value), classes)))
+    layers.classify(value, classes, gain=18)
 
 
 def dense_layer(layers: Layers[Tensor], value: Tensor) -> Tensor:

@@ -46,10 +46,6 @@ def split_branch(layers: Layers[Tensor], value: Tensor, convolutions: Branch, ch
     return [layers.conv(value, channels, kernel) for kernel in (ROW3, COLUMN3)]
 
 
-def _classify(layers: Layers[Tensor], value: Tensor, classes: int) -> None:
-    layers.outputs(layers.softmax(layers.dense(layers.global_pool(value), classes)))
-
-
 def _stem(layers: Layers[Tensor], size: int) -> Tensor:
     """What v3 and Inception-ResNet v2 begin with."""
     value = layers.conv(layers.image(size, size, 3), 32, 3, 2, "valid")
@@ -65,7 +61,7 @@ def inception_v3(layers: Layers[Tensor], size: int = 299, classes: int = 1000) -
         value = mixed(layers, value, [[(64, 1)], [(48, 1), (64, 5)], [(64, 1), (96, 3), (96, 3)]], pooled)
     value = reduction(layers, value, [[(384, 3)], [(64, 1), (96, 3), (96, 3)]])
     for n in (128, 160, 160, 192):
-        double = [(n, 1), (n, COLUMN7), (n, ROW7), (n, COLUMN7), (192, ROW7)]
+        double: Branch = [(n, 1), (n, COLUMN7), (n, ROW7), (n, COLUMN7), (192, ROW7)]
         value = mixed(layers, value, [[(192, 1)], [(n, 1), (n, ROW7), (192, COLUMN7)], double], 192)
     value = reduction(layers, value, [[(192, 1), (320, 3)], [(192, 1), (192, ROW7), (192, COLUMN7), (192, 3)]])
     for _ in range(2):
@@ -73,7 +69,7 @@ def inception_v3(layers: Layers[Tensor], size: int = 299, classes: int = 1000) -
         double_wide = split_branch(layers, value, [(448, 1), (384, 3)], 384)
         pooled_value = layers.conv(layers.average_pool(value, 3, 1, "same"), 192)
         value = layers.concatenate([layers.conv(value, 320), *wide, *double_wide, pooled_value])
-    _classify(layers, value, classes)
+    layers.classify(value, classes, gain=3)
 
 
 def inception_v4(layers: Layers[Tensor], size: int = 299, classes: int = 1000) -> None:
@@ -83,7 +79,7 @@ def inception_v4(layers: Layers[Tensor], size: int = 299, classes: int = 1000) -
         value = mixed(layers, value, [[(96, 1)], [(64, 1), (96, 3)], [(64, 1), (96, 3), (96, 3)]], 96)
     value = reduction(layers, value, [[(384, 3)], [(192, 1), (224, 3), (256, 3)]])
     for _ in range(7):
-        double = [(192, 1), (192, COLUMN7), (224, ROW7), (224, COLUMN7), (256, ROW7)]
+        double: Branch = [(192, 1), (192, COLUMN7), (224, ROW7), (224, COLUMN7), (256, ROW7)]
         value = mixed(layers, value, [[(384, 1)], [(192, 1), (224, ROW7), (256, COLUMN7)], double], 128)
     value = reduction(layers, value, [[(192, 1), (192, 3)], [(256, 1), (256, ROW7), (320, COLUMN7), (320, 3)]])
     for _ in range(3):
@@ -91,7 +87,7 @@ def inception_v4(layers: Layers[Tensor], size: int = 299, classes: int = 1000) -
         double_wide = split_branch(layers, value, [(384, 1), (448, COLUMN3), (512, ROW3)], 256)
         pooled = layers.conv(layers.average_pool(value, 3, 1, "same"), 256)
         value = layers.concatenate([layers.conv(value, 256), *wide, *double_wide, pooled])
-    _classify(layers, value, classes)
+    layers.classify(value, classes, gain=6)
 
 
 def _stem_v4(layers: Layers[Tensor], size: int) -> Tensor:
@@ -128,4 +124,4 @@ def inception_resnet_v2(layers: Layers[Tensor], size: int = 299, classes: int = 
         branches: list[Branch] = [[(192, 1)], [(192, 1), (224, ROW3), (256, COLUMN3)]]
         last = index == 9
         value = residual(layers, value, branches, 1 if last else 0.2, rectified=not last)
-    _classify(layers, layers.conv(value, 1536), classes)
+    layers.classify(layers.conv(value, 1536), classes, gain=1.2)

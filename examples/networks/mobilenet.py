@@ -17,7 +17,7 @@ INVERTED = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 
 def mobilenet_v1(layers: Layers[Tensor], size: int = 224, classes: int = 1000) -> None:
     """MobileNet v1, width 1.0."""
     value, _ = mobilenet_features(layers, layers.image(size, size, 3))
-    layers.outputs(layers.softmax(layers.dense(layers.global_pool(value), classes)))
+    layers.classify(value, classes, gain=7)
 
 
 def mobilenet_features(layers: Layers[Tensor], image: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,7 +40,7 @@ def mobilenet_v2(layers: Layers[Tensor], size: int = 224, classes: int = 1000) -
             stride = first_stride if repetition == 0 else 1
             value = _inverted_block(layers, value, expansion, channels, stride)
     value = layers.conv(value, 1280, activation="relu6")
-    layers.outputs(layers.softmax(layers.dense(layers.global_pool(value), classes)))
+    layers.classify(value, classes, gain=2)
 
 
 def _inverted_block(layers: Layers[Tensor], start: Tensor, expansion: int, channels: int, stride: int) -> Tensor:
@@ -62,7 +62,8 @@ def mobilenet_ssd(layers: Layers[Tensor], size: int = 300, classes: int = 91) ->
     for narrow, channels in ((256, 512), (128, 256), (128, 256), (64, 128)):
         squeezed = layers.conv(maps[-1], narrow, activation="relu6")
         maps.append(layers.conv(squeezed, channels, 3, 2, activation="relu6"))
-    boxes, scores = [], []
+    boxes: list[Tensor] = []
+    scores: list[Tensor] = []
     for index, value in enumerate(maps):
         each = 3 if index == 0 else 6
         _, height, width, _ = layers.shape(value)

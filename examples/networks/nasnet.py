@@ -19,7 +19,7 @@ def nasnet_mobile(layers: Layers[Tensor], size: int = 224, classes: int = 1000) 
         for _ in range(REPETITIONS):
             value, previous = normal_cell(layers, value, previous, FILTERS << group)
     value = layers.relu(value)
-    layers.outputs(layers.softmax(layers.dense(layers.global_pool(value), classes)))
+    layers.classify(value, classes, gain=20)
 
 
 def normal_cell(layers: Layers[Tensor], value: Tensor, previous: Tensor, filters: int) -> tuple[Tensor, Tensor]:
