@@ -8,7 +8,7 @@ from nir.ir import ConstantData, Module, Operation, Value, copy_operation, walk
 from nir.ops.constant import Const
 from nir.passes.layout.frames import NEW, Frame, identity, stored_shape, stored_type
 from nir.passes.layout.names import Names
-from nir.passes.relay_to_nir.names import WeightNames
+from nir.passes.names import WeightNames
 
 Columns = tuple[tuple[int, ...], tuple[int, ...]]
 """How the columns of a weight matrix are sorted: they are dimensions of these sizes, in this permutation."""

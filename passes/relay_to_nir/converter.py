@@ -12,12 +12,12 @@ from typing import Any
 
 from nir.ir import Function, Module, Value
 from nir.ops.common import Rounding
+from nir.passes.names import UniqueNames, WeightNames
 from nir.passes.relay_to_nir.call import Handler, RelayCall
 from nir.passes.relay_to_nir.entry import FAILED, NodeEntry
 from nir.passes.relay_to_nir.folding import folded
 from nir.passes.relay_to_nir.foreign import foreign_call
 from nir.passes.relay_to_nir.graph import Graph, nir_type
-from nir.passes.relay_to_nir.names import UniqueNames, WeightNames
 from nir.passes.relay_to_nir.problems import Problems, Unsupported
 from nir.passes.relay_to_nir.statements import Statements
 from nir.relay import ast as relay

@@ -24,8 +24,9 @@ from nir.ir import (
 from nir.ops import OPERATORS_BY_NAME
 from nir.ops.constant import Const
 from nir.passes.dead_code import live_operations
+from nir.passes.names import WeightNames, name_values
 from nir.passes.relay_to_nir.entry import NodeEntry
-from nir.passes.relay_to_nir.names import WeightNames, name_values, readable_name
+from nir.passes.relay_to_nir.names import readable_name
 from nir.passes.relay_to_nir.problems import Unsupported
 from nir.relay.ast import Constant, Expr
 from nir.relay.types import TensorType as RelayType

@@ -11,7 +11,8 @@ import nir.passes
 from nir.ir import tensor
 from nir.ops.builder import Builder
 from nir.passes import eliminate_dead_code
-from nir.passes.relay_to_nir.names import UniqueNames, WeightNames, readable_name
+from nir.passes.names import UniqueNames, WeightNames
+from nir.passes.relay_to_nir.names import readable_name
 
 
 def imported_by(code: str) -> str:
