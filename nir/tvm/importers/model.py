@@ -12,6 +12,32 @@ Shapes: TypeAlias = Mapping[str, Sequence[int]]
 """Shapes of inputs by name, for models that leave dimensions open."""
 
 
+MEMORY = "<memory>"
+"""What to call a model that comes from no file."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model whose format is known, not read yet: bytes of a file, or an object in memory; and what to call it.
+
+    `path` is where the file lies, for weights in files beside it.
+    """
+
+    format: str
+    content: Any = field(repr=False)
+    name: str = MEMORY
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user says about a model besides: see `nir.tvm.load_model`."""
+
+    shapes: dict[str, tuple[int, ...]]
+    params: Mapping[str, Any] | None = None
+    example_inputs: Sequence[Any] | None = None
+
+
 @dataclass(frozen=True)
 class ModelInput:
     """An input of a model: its name as the file spells it, its shape, and its element type as numpy calls it."""
@@ -92,6 +118,6 @@ def fixed_shape(name: str, open_shape: Sequence[int | None], given: Sequence[int
             f"input '{name}' has no fixed shape",
             expected="a number for every dimension",
             found=shape_text(open_shape),
-            hint=f"--shape {name}={proposal}, or shapes={{{name!r}: ({proposal},)}} in Python",
+            hint=f"--shape {name}={proposal}, or shapes={{{name!r}: ({proposal.replace(',', ', ')})}} in Python",
         )
     return tuple(extent for extent in open_shape if extent is not None)

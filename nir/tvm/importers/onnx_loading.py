@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from google.protobuf.message import DecodeError
+from onnx import external_data_helper
 
 from nir.errors import ConvertError, ParseError
 from nir.tvm.importers.guarding import front_end
-from nir.tvm.importers.model import LoadedModel, ModelInput, Shapes, fixed_shape, given_shapes, reject_unknown_names
+from nir.tvm.importers.model import LoadedModel, ModelInput, Opened, Settings, fixed_shape, reject_unknown_names
 from nir.tvm.importers.onnx_folding import fold_constants
 from nir.tvm.importers.onnx_functions import expand_functions, inline_local
 from nir.tvm.importers.onnx_graph import OnnxGraph, element_name, onnx, open_shape
@@ -17,19 +17,15 @@ from nir.tvm.importers.onnx_importer import import_graph, unsupported
 from nir.tvm.importers.onnx_rewrites import rewrite
 
 
-def load_onnx(
-    source: bytes | str | os.PathLike[str] | onnx.ModelProto, name: str, shapes: Shapes | None = None
-) -> LoadedModel:
-    """The model in a file, in bytes, or in memory.
+def load_onnx(opened: Opened, settings: Settings) -> LoadedModel:
+    """The model in bytes, with weights that lie in files beside its own, or in memory.
 
-    Weights outside the file are found beside it when `source` is a path. Raises ParseError for what is no ONNX model,
-    ConvertError for what cannot be converted.
+    Raises ParseError for what is no ONNX model, ConvertError for what cannot be converted.
     """
-    model = _parsed(source, name)
-    graph = OnnxGraph(inline_local(model))
-    inputs = _fix_inputs(graph, given_shapes(shapes))
+    graph = OnnxGraph(inline_local(_parsed(opened)))
+    inputs = _fix_inputs(graph, settings.shapes)
     prepare(graph)
-    with front_end("ONNX", name) as watch:
+    with front_end("ONNX", opened.name) as watch:
         module = import_graph(graph)
     outputs = tuple(value.name for value in graph.outputs)
     return LoadedModel(module, "ONNX", inputs, outputs, tuple(watch.notes), watch.seconds)
@@ -54,28 +50,33 @@ def prepare(graph: OnnxGraph) -> None:
         raise ConvertError("operators that neither TVM nor NIR reads from ONNX", found=listed)
 
 
-def _parsed(source: Any, name: str) -> onnx.ModelProto:
-    if isinstance(source, onnx.ModelProto):
-        model = source
-    else:
+def _parsed(opened: Opened) -> onnx.ModelProto:
+    """The model with all its weights. Raises ParseError, and ConvertError for files of before ONNX 1.1."""
+    model, name = opened.content, opened.name
+    if isinstance(model, bytes):
         try:
-            model = onnx.load_model_from_string(source) if isinstance(source, bytes) else onnx.load(os.fspath(source))
+            model = onnx.load_model_from_string(model)
         except DecodeError as error:
             raise ParseError(f"{name}: not an ONNX model, or a damaged one", found=str(error)[:200]) from None
-        except Exception as error:  # files that are missing, external data outside the folder, and so on
-            raise ParseError(f"{name}: this ONNX model cannot be read", found=str(error)[:200]) from None
     if not model.HasField("graph") or not model.graph.output:
         raise ParseError(f"{name}: an ONNX model without a graph that gives anything")
     if model.ir_version < 3:
         raise ConvertError(f"{name}: version {model.ir_version} of ONNX's file format", expected="version 3 or later")
-    outside = [
-        t.name for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL and not t.raw_data
-    ]
-    if outside and isinstance(source, bytes | onnx.ModelProto):
-        raise ParseError(
-            f"{name}: its weights are in another file", hint="give the path of the model, so that it is found"
-        )
+    if any(map(external_data_helper.uses_external_data, model.graph.initializer)):
+        _read_external(model, opened)
     return model
+
+
+def _read_external(model: onnx.ModelProto, opened: Opened) -> None:
+    """Reads weights from the files that the model names, in place; onnx keeps to the model's folder."""
+    if opened.path is None:
+        raise ParseError(
+            f"{opened.name}: its weights are in another file", hint="give the path of the model, so that it is found"
+        )
+    try:
+        external_data_helper.load_external_data_for_model(model, os.path.dirname(opened.path) or ".")
+    except Exception as error:  # missing files, files outside the folder, and so on
+        raise ParseError(f"{opened.name}: its weights cannot be read", found=str(error)[:200]) from None
 
 
 def _fix_inputs(graph: OnnxGraph, shapes: dict[str, tuple[int, ...]]) -> tuple[ModelInput, ...]:

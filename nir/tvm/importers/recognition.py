@@ -18,6 +18,8 @@ TORCH = "PyTorch"
 SCRIPT = "TVMScript"
 RELAX_JSON = "Relax JSON"
 RELAY = "Relay"
+RELAX = "Relax"
+"""A module in memory; the others are files too."""
 
 FORMATS = {
     ONNX: ".onnx",

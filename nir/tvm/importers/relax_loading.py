@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
+
+from tvm.script.parser.core import entry as parser
 
 from nir.errors import ParseError
 from nir.tvm.importers.guarding import front_end
-from nir.tvm.importers.model import LoadedModel, Shapes, given_shapes
+from nir.tvm.importers.model import LoadedModel, Opened, Settings
 from nir.tvm.importers.relax_inputs import bind_weights, fixed_inputs, tvm
 from nir.tvm.importers.script_source import script_parts
 
 
-def load_module(
-    module: Any, shapes: Shapes | None, params: Mapping[str, Any] | None, form: str = "Relax", seconds: float = 0.0
-) -> LoadedModel:
-    """A `tvm.IRModule` in memory, with `params` bound to parameters of `main` by name."""
-    if params:
-        module = bind_weights(module, params)
-    module, inputs = fixed_inputs(module, given_shapes(shapes))
-    return LoadedModel(module, form, inputs, import_seconds=seconds)
+def load_module(opened: Opened, settings: Settings) -> LoadedModel:
+    """A `tvm.IRModule` in memory, with parameters of `main` bound by name."""
+    return _loaded(opened.content, settings, "Relax", 0.0)
 
 
-def load_json(text: str, name: str, shapes: Shapes | None, params: Mapping[str, Any] | None) -> LoadedModel:
+def load_json(opened: Opened, settings: Settings) -> LoadedModel:
     """A module from JSON. Raises ParseError for JSON of another TVM, and of anything else than a module."""
-    with front_end("JSON", name) as watch:
-        module = tvm.ir.load_json(text)
+    with front_end("JSON", opened.name) as watch:
+        module = tvm.ir.load_json(opened.content.decode("utf-8-sig"))
     if not isinstance(module, tvm.IRModule):
-        raise ParseError(f"{name}: this JSON holds no module", expected="a tvm.IRModule", found=type(module).__name__)
-    return load_module(module, shapes, params, "Relax JSON", watch.seconds)
+        raise ParseError(
+            f"{opened.name}: this JSON holds no module", expected="a tvm.IRModule", found=type(module).__name__
+        )
+    return _loaded(module, settings, "Relax JSON", watch.seconds)
 
 
-def load_script(text: str, name: str, shapes: Shapes | None, params: Mapping[str, Any] | None) -> LoadedModel:
+def load_script(opened: Opened, settings: Settings) -> LoadedModel:
     """A module from a Python file in TVMScript.
 
     The file is not executed, but TVM's parser evaluates the expressions in it; `script_source` lets only those through
     that TVMScript consists of.
     """
-    source, metadata = script_parts(text, name)
-    with front_end("TVMScript", name) as watch:
-        extra = dict(tvm.script.parser.core.entry._default_globals())
+    source, metadata = script_parts(opened.content.decode("utf-8-sig"), opened.name)
+    with front_end("TVMScript", opened.name) as watch:
+        names = dict(parser._default_globals())
         if metadata is not None:
-            extra["metadata"] = tvm.ir.load_json(metadata)
-        module = tvm.script.from_source(source, extra)
+            names["metadata"] = tvm.ir.load_json(metadata)
+        module = tvm.script.from_source(source, names)
     if not isinstance(module, tvm.IRModule):
         module = tvm.IRModule({"main": module})
-    return load_module(module, shapes, params, "TVMScript", watch.seconds)
+    return _loaded(module, settings, "TVMScript", watch.seconds)
+
+
+def _loaded(module: Any, settings: Settings, form: str, seconds: float) -> LoadedModel:
+    if settings.params:
+        module = bind_weights(module, settings.params)
+    module, inputs = fixed_inputs(module, settings.shapes)
+    return LoadedModel(module, form, inputs, import_seconds=seconds)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from nir.errors import ConvertError
 from nir.passes.relay_to_relax import relay_to_relax
 from nir.relay import load
-from nir.tvm.importers.model import LoadedModel, Shapes
+from nir.tvm.importers.model import LoadedModel, Opened, Settings
 from nir.tvm.importers.relax_inputs import fixed_inputs
 
 
-def load_relay(source: Any, name: str, shapes: Shapes | None, params: Any) -> LoadedModel:
+def load_relay(opened: Opened, settings: Settings) -> LoadedModel:
     """The module that `nir.relay.load` reads. Relay's shapes are fixed in the file."""
-    if shapes:
-        raise ConvertError(f"{name}: a Relay module states its shapes", found=f"a shape for '{next(iter(shapes))}'")
-    relay_module = load(source, params)
+    relay_module = load(opened.path or opened.content, settings.params)
     started = time.perf_counter()
     module = relay_to_relax(relay_module)
     seconds = time.perf_counter() - started
-    module, inputs = fixed_inputs(module, {})
+    module, inputs = fixed_inputs(module, settings.shapes)
     return LoadedModel(module, "Relay", inputs, import_seconds=seconds)

@@ -7,7 +7,7 @@ from typing import Any
 from nir.errors import ConvertError, ParseError, missing_extra
 from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.importers.guarding import front_end
-from nir.tvm.importers.model import LoadedModel, Shapes, fixed_shape, given_shapes, reject_unknown_names
+from nir.tvm.importers.model import LoadedModel, Opened, Settings, fixed_shape, reject_unknown_names
 from nir.tvm.importers.relax_inputs import fixed_inputs
 from nir.tvm.importers.tflite_checks import check_structure
 
@@ -24,11 +24,12 @@ from tvm.relax.frontend.tflite import from_tflite  # noqa: E402
 from nir.tvm.importers.tflite_converter import Converter  # noqa: E402
 
 
-def load_tflite(content: bytes, name: str, shapes: Shapes | None = None) -> LoadedModel:
+def load_tflite(opened: Opened, settings: Settings) -> LoadedModel:
     """The first subgraph of a model in a flatbuffer.
 
     Raises ParseError for what is damaged, ConvertError for what cannot be converted.
     """
+    content, name, given = opened.content, opened.name, settings.shapes
     try:
         model = tflite.Model.GetRootAsModel(content, 0)
         check_structure(model, len(content))
@@ -41,7 +42,6 @@ def load_tflite(content: bytes, name: str, shapes: Shapes | None = None) -> Load
         raise
     except Exception as error:  # the flatbuffer library trusts every offset in a file
         raise ParseError(f"{name}: a damaged TFLite model", found=str(error)[:200]) from None
-    given = given_shapes(shapes)
     reject_unknown_names(given, open_shapes)
     fixed = {key: fixed_shape(key, extents, given.get(key)) for key, extents in open_shapes.items()}
     with front_end("TFLite", name) as watch:

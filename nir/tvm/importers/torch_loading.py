@@ -10,7 +10,7 @@ from typing import Any
 from nir.errors import ConvertError, ParseError, missing_extra
 from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.importers.guarding import front_end, reason
-from nir.tvm.importers.model import LoadedModel, Shapes, given_shapes
+from nir.tvm.importers.model import LoadedModel, Opened, Settings
 from nir.tvm.importers.relax_inputs import fixed_inputs
 
 try:
@@ -25,24 +25,23 @@ from tvm.relax.frontend.torch import from_exported_program  # noqa: E402
 from nir.tvm.importers.torch_quantised import CONVERSIONS  # noqa: E402
 
 
-def load_torch(
-    source: Any, name: str, shapes: Shapes | None = None, example_inputs: Sequence[Any] | None = None
-) -> LoadedModel:
+def load_torch(opened: Opened, settings: Settings) -> LoadedModel:
     """The program in the bytes of a `.pt2` file, an ExportedProgram, or a module that is exported here.
 
-    A module needs `example_inputs`, tensors of the shapes that it is to take. Reading a file runs `torch.export.load`,
+    A module needs `example_inputs` in the settings, tensors of the shapes that it is to take. Reading a file runs `torch.export.load`,
     which may unpickle: read files of people you trust. Raises ParseError for a damaged file, ConvertError for programs
     that cannot be exported or imported.
     """
+    source, name = opened.content, opened.name
     if isinstance(source, torch.nn.Module):
-        program = _exported(source, example_inputs)
+        program = _exported(source, settings.example_inputs)
     elif isinstance(source, bytes):
         program = _read(source, name)
     else:
         program = source
     with front_end("PyTorch programs", name) as watch:
         module = from_exported_program(program, unwrap_unit_return_tuple=True, custom_convert_map=CONVERSIONS)
-    module, inputs = fixed_inputs(module, given_shapes(shapes))
+    module, inputs = fixed_inputs(module, settings.shapes)
     outputs = tuple(
         str(spec.arg.name) for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"
     )
