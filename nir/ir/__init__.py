@@ -17,7 +17,17 @@ from nir.ir.fields import (
 from nir.ir.function import LANGUAGE_VERSION, Function, Module
 from nir.ir.operation import Comments, Cost, InferenceError, Operation, Origin, Trait
 from nir.ir.quantisation import Quantisation, float32_text
-from nir.ir.traversal import callees, copy_function, copy_module, copy_operation, reachable, replace_uses, users, walk
+from nir.ir.traversal import (
+    callees,
+    copy_function,
+    copy_module,
+    copy_operation,
+    dependency_order,
+    reachable,
+    replace_uses,
+    users,
+    walk,
+)
 from nir.ir.types import ElementType, Shape, TensorType, tensor
 from nir.ir.values import ConstantData, Keyword, Symbol, Value
 
@@ -53,6 +63,7 @@ __all__ = [
     "copy_function",
     "copy_module",
     "copy_operation",
+    "dependency_order",
     "first_difference",
     "float32_text",
     "operand",

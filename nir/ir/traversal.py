@@ -30,6 +30,28 @@ def users(function: Function) -> dict[Value, list[tuple[Operation, int]]]:
     return found
 
 
+def dependency_order(function: Function) -> list[Operation]:
+    """The operations in an order that follows from the graph and not from how they stand: operands before what takes
+    them, from the first returned value to the last. What nothing returned depends on comes behind, by name.
+    """
+    order: list[Operation] = []
+    seen: set[Operation] = set()
+    dead = sorted(function.operations, key=lambda op: (op.results[0].name if op.results else None) or "")
+    roots = [value.producer for value in function.results]
+    for root in (*roots, *dead):
+        stack = [(root, False)] if root is not None else []
+        while stack:
+            op, expanded = stack.pop()
+            if expanded:
+                order.append(op)
+            elif op not in seen:
+                seen.add(op)
+                stack.append((op, True))
+                makers = [value.producer for value in reversed(op.operands) if value is not None]
+                stack.extend((maker, False) for maker in makers if maker is not None and maker not in seen)
+    return order
+
+
 def callees(op: Operation) -> list[str]:
     """Names of the functions that an operation refers to."""
     if Trait.CALLS not in op.traits:
