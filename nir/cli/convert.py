@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
-import nir.passes
 import nir.relay
 import nir.text
-from nir.cli.files import STANDARD, display_name, read_bytes, write_bytes
-from nir.errors import ParseError
+from nir.cli.files import STANDARD, read_bytes, write_bytes
 from nir.ir import ConstantData, Module, Quantisation, walk
-from nir.verify import verify
+from nir.tvm.conversion import convert, to_relay
 
 
 @click.command(name="convert")
 @click.argument("model", metavar="MODEL")
 @click.option("--params", metavar="FILE", help="The weights, in TVM's parameter format (.params).")
 @click.option("-o", "--output", metavar="OUT", help="Where to write; `-` is standard output. Default: MODEL's name.")
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=N,N,...", help="The shape of an input that the model leaves open."
+)
 @click.option("--foreign", is_flag=True, help="Keep operators that NIR does not have as foreign ones.")
-def command(model: str, params: str | None, output: str | None, foreign: bool) -> None:
-    """Convert MODEL, a Relay module (text, JSON or an archive of TVM 0.6 to 0.19), to NIR; `-` is standard
-    input.
+def command(model: str, params: str | None, output: str | None, shapes: tuple[str, ...], foreign: bool) -> None:
+    """Convert MODEL to NIR; `-` is standard input.
 
-    The quantisation parameters of its qnn operators become those of every tensor. Large weights go to a
-    .safetensors file beside OUT; on standard output they stand in the text.
+    MODEL is ONNX, TFLite, a PyTorch program (.pt2), a Relax module in TVMScript (.py) or JSON, which need TVM, or a
+    Relay module (text, JSON or an archive of TVM 0.6 to 0.19), which does not. Its content says which, not its name.
+    Where OUT ends in .relay, the model is written as Relay text instead.
+
+    The quantisation parameters of its operators become those of every tensor. Large weights go to a .safetensors file
+    beside OUT; on standard output they stand in the text.
 
     \b
     Examples:
+      nir convert model.onnx --shape image=1,3,224,224 -o model.nir
+      nir convert model.tflite
       nir convert model.relay --params model.params -o model.nir
       nir convert model.json -o - | nir check -
     """
-    source = nir.relay.load(_read_text() if model == STANDARD else model, params)
-    module = nir.passes.relay_to_nir(source, foreign=foreign)
-    verify(module)
+    source = read_bytes(STANDARD) if model == STANDARD else model
+    given: dict[str, Any] = {"shapes": _shapes(shapes), "params": params}
     if output is None:
         output = STANDARD if model == STANDARD else str(Path(model).with_suffix(".nir"))
+    with _progress() as progress:
+        if output.endswith(".relay"):
+            text = nir.relay.print_module(to_relay(source, progress=progress, **given))
+        else:
+            module = convert(source, foreign=foreign, progress=progress, **given)
+    if output.endswith(".relay"):
+        write_bytes(output, text.encode())
+        click.echo(output)
+        return
+    _write(module, output)
+
+
+def _write(module: Module, output: str) -> None:
     if output == STANDARD:
         write_inline(module)
         write_bytes(STANDARD, nir.text.print_module(module).encode())
@@ -48,14 +72,29 @@ def command(model: str, params: str | None, output: str | None, foreign: bool) -
         click.echo(str(Path(output).with_name(weights_file)))
 
 
-def _read_text() -> str:
-    """Relay text or JSON from standard input. The line end makes sure that it is not taken for a path."""
-    try:
-        return read_bytes(STANDARD).decode("utf-8-sig") + "\n"
-    except UnicodeDecodeError as error:
-        name = display_name(STANDARD)
-        message = f"{name}: byte {error.start} is not UTF-8, so this is neither Relay text nor JSON"
-        raise ParseError(message) from None
+def _shapes(options: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """The shapes in `NAME=1,3,224,224`; a name may have an equals sign of its own."""
+    shapes = {}
+    for option in options:
+        name, equals, extents = option.rpartition("=")
+        try:
+            shape = tuple(int(extent) for extent in extents.replace("x", ",").split(",")) if extents else ()
+        except ValueError:
+            shape = (0,)
+        if not equals or not name or any(extent <= 0 for extent in shape):
+            raise click.BadParameter(f"{option!r} is not NAME=N,N,... with whole numbers above 0", param_hint="--shape")
+        shapes[name] = shape
+    return shapes
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], object] | None]:
+    """A line on standard error that tells what is being done and goes away; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with Console(stderr=True).status("reading") as status:
+        yield lambda line: status.update(escape(line))
 
 
 def write_inline(module: Module) -> None:

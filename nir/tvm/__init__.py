@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nir.tvm.building import build as build
     from nir.tvm.compilation import compile as compile
     from nir.tvm.compilation import run as run
+    from nir.tvm.conversion import convert as convert
+    from nir.tvm.conversion import to_relay as to_relay
     from nir.tvm.execution import Compiled as Compiled
     from nir.tvm.execution import Parameter as Parameter
     from nir.tvm.importers.loading import load_model as load_model
@@ -36,9 +38,11 @@ _MODULE_OF = {
     "Parameter": "execution",
     "build": "building",
     "compile": "compilation",
+    "convert": "conversion",
     "load_model": "importers.loading",
     "lower_regions": "regions",
     "run": "compilation",
+    "to_relay": "conversion",
 }
 
 __all__ = sorted(_MODULE_OF)

@@ -11,7 +11,7 @@ import nir.relay
 from nir.ir import Module, walk
 from nir.tvm.importers import recognition
 from nir.tvm.importers.loading import load_model, open_model
-from nir.tvm.importers.model import Shapes
+from nir.tvm.importers.model import Opened, Shapes, reject_unknown_names
 from nir.verify import verify
 
 Progress = Callable[[str], object]
@@ -23,12 +23,14 @@ def convert(
     shapes: Shapes | None = None,
     params: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     example_inputs: Sequence[Any] | None = None,
+    foreign: bool = False,
     progress: Progress | None = None,
 ) -> Module:
     """The model in `source` as a NIR module, verified.
 
     `source`, `shapes`, `params` and `example_inputs` are those of `load_model`. Relay goes to NIR directly and needs no
-    TVM; everything else is imported by TVM's front ends first. `progress` is called with a line before each step.
+    TVM; everything else is imported by TVM's front ends first. With `foreign`, operators that NIR does not have stay as
+    foreign ones. `progress` is called with a line before each step.
 
     Raises ParseError for what cannot be read, ConvertError for what cannot be converted, VerifyError where the result
     breaks rules of NIR, RunError where a package is missing.
@@ -37,11 +39,34 @@ def convert(
     opened = open_model(source)
     if opened.format == recognition.RELAY:
         say(f"converting {opened.name} (Relay) to NIR")
-        module = nir.passes.relay_to_nir(nir.relay.load(opened.path or opened.content, params))
+        module = nir.passes.relay_to_nir(_relay(opened, shapes, params), foreign=foreign)
     else:
         loaded = load_model(opened, shapes=shapes, params=params, example_inputs=example_inputs, progress=say)
         say("converting to NIR")
-        module = nir.passes.relax_to_nir(loaded.module)
+        module = nir.passes.relax_to_nir(loaded.module, foreign=foreign)
     say(f"verifying {sum(1 for _ in walk(module))} operations")
     verify(module)
     return module
+
+
+def to_relay(
+    source: Any,
+    *,
+    shapes: Shapes | None = None,
+    params: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    example_inputs: Sequence[Any] | None = None,
+    progress: Progress | None = None,
+) -> nir.relay.Module:
+    """The model in `source` as a Relay module, as `nir.relay.print_module` prints it. As `convert` otherwise."""
+    opened = open_model(source)
+    if opened.format == recognition.RELAY:
+        return _relay(opened, shapes, params)
+    loaded = load_model(opened, shapes=shapes, params=params, example_inputs=example_inputs, progress=progress)
+    module: nir.relay.Module = nir.passes.relax_to_relay(loaded.module)
+    return module
+
+
+def _relay(opened: Opened, shapes: Shapes | None, params: Any) -> nir.relay.Module:
+    if shapes:
+        reject_unknown_names(shapes, ())
+    return nir.relay.load(opened.path or opened.content, params)

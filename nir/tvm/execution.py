@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -28,11 +29,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A function, ready to run on TVM's virtual machine."""
+    """A function, ready to run on TVM's virtual machine. Threads that share one take turns."""
 
     machine: Any = field(repr=False)
     parameters: tuple[Parameter, ...]
     function: str = "main"
+    lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def run(self, inputs: Mapping[str, Any]) -> list[Array]:
         """Runs the function on an array for every parameter, by name.
@@ -56,7 +58,8 @@ class Compiled:
                 raise RunError(f"parameter '{parameter.name}' has no input", expected=str(parameter))
             arguments.append(_argument(tvm, parameter.name, parameter.type, inputs[parameter.name]))
         try:
-            return _arrays(tvm, self.machine[self.function](*arguments))
+            with self.lock:  # TVM's machine keeps its state between instructions, and crashes otherwise
+                return _arrays(tvm, self.machine[self.function](*arguments))
         except NirError:  # from a region
             raise
         except Exception as error:  # TVM raises whatever its C++ code throws

@@ -12,6 +12,7 @@ models does without the compiler.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -74,7 +75,8 @@ class _Prepared:
                     expected=f"{target.dtype}{list(target.shape)}",
                     found=f"{array.dtype}{list(array.shape)}",
                 )
-            output.copyfrom(array)
+            # Not target[...] = array: numpy before 2.1 takes every tensor of another library for read-only.
+            ctypes.memmove(target.ctypes.data, np.ascontiguousarray(array).ctypes.data, array.nbytes)
 
 
 class _Runtime:

@@ -113,11 +113,12 @@ def fixed_shape(name: str, open_shape: Sequence[int | None], given: Sequence[int
             )
         return tuple(given)
     if None in open_shape:
-        proposal = ",".join(str(extent or 1) for extent in open_shape)
+        proposal = tuple(extent or 1 for extent in open_shape)
+        option = ",".join(map(str, proposal))
         raise ConvertError(
             f"input '{name}' has no fixed shape",
             expected="a number for every dimension",
             found=shape_text(open_shape),
-            hint=f"--shape {name}={proposal}, or shapes={{{name!r}: ({proposal.replace(',', ', ')})}} in Python",
+            hint=f"--shape {name}={option}, or shapes={{{name!r}: {proposal}}} in Python",
         )
     return tuple(extent for extent in open_shape if extent is not None)
