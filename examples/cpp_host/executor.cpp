@@ -1,4 +1,4 @@
-// float32 only: const, add, mul, relu, conv_2d (NHWC, OHWI) and fully_connected, with the activations relu and relu6.
+// float32 only: const, add, mul, maximum, relu, conv_2d (NHWC, OHWI) and fully_connected, with the activations relu and relu6.
 #include "executor.h"
 
 #include <algorithm>
@@ -119,6 +119,7 @@ Array compute(const Operation& operation, const std::map<std::string, Array>& va
   if (operation.element != "f32") fail(operation.name + " gives " + operation.element + ", only f32 is supported");
   if (operation.name == "add") return elementwise(operation, operand(0), operand(1), [](float a, float b) { return a + b; });
   if (operation.name == "mul") return elementwise(operation, operand(0), operand(1), [](float a, float b) { return a * b; });
+  if (operation.name == "maximum") return elementwise(operation, operand(0), operand(1), [](float a, float b) { return std::max(a, b); });
   if (operation.name == "relu") return operand(0);
   if (operation.name == "fully_connected") return fully_connected(operation, operand(0), operand(1), operand(2));
   if (operation.name == "conv_2d") return convolution(operation, operand(0), operand(1), operand(2));

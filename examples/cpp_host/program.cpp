@@ -1,5 +1,5 @@
 // Reading programs: the metadata of a safetensors file, and the lines of the `.nir` text in it. NIR writes one operation
-// per line, so that this needs no grammar; text that people wrote by hand goes through `nir fmt` first.
+// per line, and indents what does not fit there further, so that this needs no grammar.
 #include "program.h"
 
 #include <tvm/ffi/extra/json.h>
@@ -124,10 +124,25 @@ Operation read_operation(const std::string& text) {
   return operation;
 }
 
+// The next line, with those that continue it; false at the end.
+bool next_row(std::istream& text, std::string& row) {
+  if (!std::getline(text, row)) return false;
+  for (std::string more; text.peek() == ' ';) {
+    std::streampos place = text.tellg();
+    std::getline(text, more);
+    if (more.compare(0, 4, "    ") != 0) {
+      text.seekg(place);
+      break;
+    }
+    row += more;
+  }
+  return true;
+}
+
 Function read_function(std::istream& text, const std::string& wanted) {
   Function function;
   std::string row;
-  while (std::getline(text, row)) {
+  while (next_row(text, row)) {
     Line line(row);
     if (!line.take("func")) continue;
     function.name = line.name();
@@ -138,7 +153,7 @@ Function read_function(std::istream& text, const std::string& wanted) {
       line.until(",)");
       line.take(",");
     }
-    while (std::getline(text, row)) {
+    while (next_row(text, row)) {
       Line inner(row);
       if (inner.take("}")) return function;
       if (inner.take("return")) {

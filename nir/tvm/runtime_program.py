@@ -84,10 +84,10 @@ def encode(module: Module, profile: str = "tvm", *, function: str = "main", embe
     arrays = {name: np.require(array, requirements="C") for name, array in tensors.items()}
     metadata = {"nir.program": PROGRAM_VERSION, "nir.text": text, "nir.profile": profile, "nir.function": function}
     if embed:
-        return Program(save(arrays, metadata), ())
+        return Program(_with_metadata(save(arrays), metadata), ())
     metadata |= {f"nir.weight.{index}": name for index, name in enumerate(arrays)}
     metadata["nir.digest"] = _digest(arrays)
-    return Program(save({}, metadata), tuple(arrays.values()))
+    return Program(_with_metadata(save({}), metadata), tuple(arrays.values()))
 
 
 def decode(encoded: bytes) -> Header:
@@ -114,6 +114,15 @@ def _digest(arrays: Mapping[str, Array]) -> str:
         digest.update(f"{name}\0{array.dtype} {array.shape}\0".encode())
         digest.update(memoryview(array.reshape(-1).view(np.uint8)))
     return digest.hexdigest()
+
+
+def _with_metadata(encoded: bytes, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with metadata, in an order that is the same every time, as that of safetensors is not."""
+    length = int.from_bytes(encoded[:8], "little")
+    tensors = json.loads(encoded[8 : 8 + length])
+    header = json.dumps({"__metadata__": metadata, **dict(sorted(tensors.items()))}, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # so that the tensors behind it are aligned
+    return len(header).to_bytes(8, "little") + header + encoded[8 + length :]
 
 
 def _metadata(encoded: bytes) -> dict[str, str]:
