@@ -162,7 +162,7 @@ class _Component:
                 if other not in passed:
                     passed.add(other)
                     around = [s for s in (other.maker, *other.users) if s.frame is None]
-                    self._spread(around, site.need(orders[index]), orders, queue)
+                    self._spread(around, _frame(site, orders), orders, queue)
         return orders
 
     def _spread(self, sites: list[Site], frame: Frame, orders: Orders, queue: list[int]) -> None:
