@@ -71,6 +71,7 @@ _SUBPACKAGES = (
     "conformance",
     "draw",
     "errors",
+    "filetests",
     "grammar",
     "interp",
     "ir",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness.expectations import Outcome, differences, read
-from harness.runner import failures, find, update
 
 from nir.errors import ParseError
+from nir.filetests import Outcome, differences, failures, find, read, update
 from nir.ir import first_difference
 from nir.text import format_text, parse, print_module
 
@@ -20,9 +19,7 @@ every_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(FI
 @every_file
 def test_file(path: Path) -> None:
     wrong = failures(path)
-    assert not wrong, "\n".join(
-        [f"{path}:", *wrong, "(python -m tests.harness.update writes what came into the files)"]
-    )
+    assert not wrong, "\n".join([f"{path}:", *wrong, "(nir test --update writes what came into the files)"])
 
 
 @every_file
@@ -127,9 +124,9 @@ def test_updated_file_passes_and_is_left_alone(tmp_path: Path, content: str) -> 
 
 
 def test_first_line_must_be_a_known_command(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the first line should be"):
+    with pytest.raises(ParseError, match="no file test"):
         failures(make(tmp_path, RIGHT))
-    with pytest.raises(ValueError, match="there is no command 'chekc'"):
+    with pytest.raises(ParseError, match="there is no command 'chekc'"):
         failures(make(tmp_path, "// test: chekc\n"))
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("verify", "interp", "relay", "nnapi", "tflite", "draw"),
     ("targets",),
     ("passes", "conformance"),
-    ("tvm",),
+    ("tvm", "filetests"),
     ("testing",),
     ("cli",),
 )

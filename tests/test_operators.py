@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.runner import find
 
 import nir
+from nir.filetests import find
 from nir.interp import random_inputs
 from nir.ir import Module, Operation, QuantisationRule, Trait, callees
 from nir.ops import FAMILIES, OPERATORS

@@ -30,6 +30,7 @@ COMMANDS = {
     "explain": "Show how each numeric profile rounds one element.",
     "diff": "Show the first difference of two modules or two runs.",
     "draw": "Draw a file as a picture.",
+    "test": "Run file tests: .nir files that say what should come of them.",
     "conformance": "Run recorded NNAPI cases and compare.",
     "ops": "Describe the operators.",
     "completion": "Print the script that completes commands in a shell.",

@@ -13,8 +13,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
-_COMMAND = re.compile(rb"// test: *(\w+)")
+from nir.errors import ParseError
+
+_COMMAND = re.compile(rb"// test: *(\w+)[ \t]*([^\r\n]*)")
 _BLOCK = b"// expect:\n"
 _ERROR = re.compile(r"[ \t]*// error: ")
 _RUN = re.compile(r"[ \t]*// run: *(.*)")
@@ -23,7 +26,10 @@ _GIVES = re.compile(r"[ \t]*// gives: ?(.*)")
 
 @dataclass
 class FileTest:
-    """A file test: the command, the bytes it works on, and what is expected (None: says nothing about it)."""
+    """A file test: the command, the bytes it works on, and what is expected (None: says nothing about it).
+
+    `arguments` is what stands behind the command; `user_passes` is a Python module of the user's with passes of theirs.
+    """
 
     path: Path
     command: str
@@ -31,6 +37,8 @@ class FileTest:
     block: str | None = None
     errors: dict[int, list[str]] | None = None
     runs: list[tuple[str, list[str]]] = field(default_factory=list)
+    arguments: str = ""
+    user_passes: ModuleType | None = None
 
     @property
     def text(self) -> str:
@@ -48,18 +56,21 @@ class Outcome:
 
 
 def read(path: Path) -> FileTest:
-    """The test in a file. Raises `ValueError` where the first line is no command."""
-    content = path.read_bytes()
+    """The test in a file. Raises `ParseError` where it cannot be read, or the first line is no command."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ParseError(f"{path} cannot be read", found=error.strerror or str(error)) from None
     command = _COMMAND.match(content)
     if command is None:
-        raise ValueError(f"{path}: the first line should be `// test: COMMAND`")
+        raise ParseError(f"{path}: no file test", expected="a first line `// test: COMMAND`")
     start = content.rfind(b"\n" + _BLOCK) + 1
     block = None
     if start:
-        lines = content[start + len(_BLOCK) :].decode().split("\n")
+        lines = content[start + len(_BLOCK) :].decode(errors="replace").split("\n")
         block = "\n".join(line.removeprefix("//").removeprefix(" ") for line in lines).rstrip("\n")
         content = content[:start]
-    test = FileTest(path, command[1].decode(), content, block)
+    test = FileTest(path, command[1].decode(), content, block, arguments=command[2].decode(errors="replace").strip())
     lines = content.decode("utf-8", "replace").split("\n")
     errors = {number: _ERROR.split(line)[1:] for number, line in enumerate(lines, 1) if _ERROR.search(line)}
     test.errors = errors or None
