@@ -128,7 +128,9 @@ class FunctionWalk:
             self.values[handle(variable)] = made
             self.module.bindings.append((variable, made))
         body = self._sequence(source.body)
-        attrs = {str(name): str(source.attrs[name]) for name in ("Composite", "Codegen") if name in (source.attrs or {})}
+        attrs = {
+            str(name): str(source.attrs[name]) for name in ("Composite", "Codegen") if name in (source.attrs or {})
+        }
         if "Codegen" in attrs:
             attrs["Compiler"] = attrs.pop("Codegen")
         function = relay.Function(params, body, None, attrs)

@@ -40,6 +40,7 @@ def rounded(call: RelaxCall) -> Expr:
 
 
 def square(call: RelaxCall) -> Expr:
+    """x * x."""
     x = call.expr()
     return call.multiply(x, x)
 
@@ -78,6 +79,7 @@ def bitwise(relay_name: str) -> Row:
 
 
 def leaky_relu(call: RelaxCall) -> Expr:
+    """x, or alpha * x below 0."""
     return call.relay("nn.leaky_relu", call.expr(), alpha=float(call.attrs["alpha"]))
 
 
@@ -134,9 +136,8 @@ def softplus(call: RelaxCall) -> Expr:
 
 
 def softmax(relay_name: str) -> Row:
-    return lambda call: call.relay(
-        relay_name, call.expr(), axis=call.axis(call.tensor_type(call.expr()).rank)
-    )
+    """A row for softmax or its logarithm."""
+    return lambda call: call.relay(relay_name, call.expr(), axis=call.axis(call.tensor_type(call.expr()).rank))
 
 
 ROWS: RowTable = {

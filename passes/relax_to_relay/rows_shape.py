@@ -86,6 +86,7 @@ def pad(call: RelaxCall) -> Expr:
 
 
 def tile(call: RelaxCall) -> Expr:
+    """Repetitions of the whole tensor."""
     return call.relay("tile", call.expr(), reps=call.attrs["repeats"])
 
 
@@ -101,6 +102,7 @@ def repeat(call: RelaxCall) -> Expr:
 
 
 def flip(call: RelaxCall) -> Expr:
+    """One dimension in reverse order."""
     return call.relay("reverse", call.expr(), axis=call.axis(call.tensor_type(call.expr()).rank))
 
 
@@ -130,9 +132,7 @@ def meshgrid(call: RelaxCall) -> Expr:
     grids = []
     for index, field in enumerate(fields):
         shape = [sizes[index] if d == index else 1 for d in order]
-        wide = call.relay(
-            "broadcast_to", call.reshape(field, shape), shape=tuple(sizes[d] for d in order)
-        )
+        wide = call.relay("broadcast_to", call.reshape(field, shape), shape=tuple(sizes[d] for d in order))
         grids.append(wide)
     return call.tuple(grids)
 

@@ -44,9 +44,18 @@ class ModuleConverter:
     """Converts functions one after the other; a call adds its callee to the queue."""
 
     def __init__(
-        self, source: relay.Module, handlers: Mapping[str, Handler], foreign: bool, rounding: Rounding
+        self,
+        source: relay.Module,
+        handlers: Mapping[str, Handler],
+        foreign: bool,
+        rounding: Rounding,
+        kept: frozenset[str] = frozenset(),
+        profile: str = "relay",
     ) -> None:
+        """`kept` names operators that are not worked out on constants; `profile` rounds what is."""
         self.source = source
+        self.kept = kept
+        self.profile = profile
         self.handlers = handlers
         self.foreign = foreign
         self.rounding = rounding
@@ -54,6 +63,9 @@ class ModuleConverter:
         self.statements = Statements()
         self.weight_names = WeightNames()
         self.graphs: list[Graph] = []
+        self.entries: dict[relay.Expr, NodeEntry] = {}
+        self.memos: list[dict[relay.Expr, NodeEntry]] = []
+        """What became of every expression, for each function converted."""
         self.compute_types: Counter[str] = Counter()
         self._names = UniqueNames()
         self._symbols: dict[relay.Function, str] = {}
@@ -117,6 +129,7 @@ class FunctionConverter:
         if result.failed:
             return None
         self.module.graphs.append(self.graph)
+        self.module.memos.append(self.memo)
         try:
             results = [self.graph.value_of(leaf) for leaf in result.leaves()]
         except Unsupported as problem:
@@ -273,7 +286,7 @@ class FunctionConverter:
         try:
             made = handler(call)
             entry = self._checked(call, [made] if isinstance(made, Value) else list(made))
-            return self._folded(entries, before, entry)
+            return entry if call.name in self.module.kept else self._folded(entries, before, entry)
         except Unsupported:
             if not self.module.foreign:
                 raise
@@ -282,7 +295,8 @@ class FunctionConverter:
     def _folded(self, entries: list[NodeEntry], before: int, entry: NodeEntry) -> NodeEntry:
         """The entry, or constants in its place where all arguments are constants."""
         leaves = list(entry.leaves())
-        constants = folded(entries, self.graph.operations[before:], [leaf.outputs[0] for leaf in leaves])
+        results = [leaf.outputs[0] for leaf in leaves]
+        constants = folded(entries, self.graph.operations[before:], results, self.module.profile)
         if constants is None:
             return entry
         parts = tuple(NodeEntry(constant=constant) for constant in constants)
@@ -383,8 +397,8 @@ def _rebuilt(type: Any, values: list[Value]) -> NodeEntry:
 
 def _attributes(function: relay.Function) -> dict[str, Any]:
     """What partitioning wrote on the function: the compiler becomes its target."""
-    compiler = function.attrs.get("Compiler")
-    return {"target": str(compiler)} if compiler else {}
+    target = function.attrs.get("nir_target") or function.attrs.get("Compiler")
+    return {"target": str(target)} if target else {}
 
 
 def _note_compute_type(counter: Counter[str], expr: relay.Call) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from nir.errors import NirError
 from nir.ir import Operation, Trait, Value
 from nir.ops.constant import Const
-from nir.ops.profiles import get_profile
+from nir.ops.profiles import Profile, get_profile
 from nir.passes.relay_to_nir.entry import NodeEntry
 from nir.relay.ast import Constant
 
@@ -21,16 +21,16 @@ _LARGEST = 2**24
 
 
 def folded(
-    entries: Sequence[NodeEntry], operations: Sequence[Operation], results: Sequence[Value]
+    entries: Sequence[NodeEntry], operations: Sequence[Operation], results: Sequence[Value], profile: str = "relay"
 ) -> list[Constant] | None:
     """The constants that `results` are, when `operations` made them of `entries`; None where they are no constants,
-    or are better worked out when the model runs.
+    or are better worked out when the model runs. `profile` rounds them.
     """
     constants = [leaf.constant for entry in entries for leaf in entry.leaves()]
     if not constants or not results or any(constant is None for constant in constants):
         return None
     given = sum(constant.data.size for constant in constants if constant is not None)
-    arrays = _evaluated(operations, max(given, _LARGEST))
+    arrays = _evaluated(operations, max(given, _LARGEST), get_profile(profile))
     if arrays is None:
         return None
     name = next((constant.name for constant in constants if constant is not None and constant.name), None)
@@ -42,10 +42,9 @@ def folded(
     )
 
 
-def _evaluated(operations: Sequence[Operation], limit: int) -> dict[Value, np.ndarray] | None:
+def _evaluated(operations: Sequence[Operation], limit: int, profile: Profile) -> dict[Value, np.ndarray] | None:
     """The results of operations that depend on constants alone; None where one of them cannot be worked out."""
     arrays: dict[Value, np.ndarray] = {}
-    profile = get_profile("relay")
     for op in operations:
         if Trait.CALLS in op.traits or op.name == "foreign" or any(value.type.size > limit for value in op.results):
             return None

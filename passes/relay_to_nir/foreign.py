@@ -1,4 +1,4 @@
-"""Relay operators that NIR does not have, kept by name as `foreign "relay.<operator>"`."""
+"""Relay operators that NIR does not have, kept by name as `foreign "relay.<operator>"`; those of Relax by their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def foreign_call(call: RelayCall) -> list[Value]:
     operands = [value for index in range(len(call.entries)) for value in call.values(index)]
     attributes = {name: plain(value) for name, value in call.attrs.items()}
     known = {name: value for name, value in attributes.items() if value is not None and name != "operator"}
-    op = call.operation("foreign", operator=f"relay.{call.name}", inputs=operands, types=call.types, **known)
+    name = call.name if call.name.startswith("relax.") else f"relay.{call.name}"
+    op = call.operation("foreign", operator=name, inputs=operands, types=call.types, **known)
     return list(op.results)
 
 
