@@ -13,6 +13,9 @@ from nir.passes.partition.assignment import Assignment, Weighed, Worth, assign
 from nir.passes.partition.inlining import inline_regions
 from nir.passes.partition.nir_module import Partition, chosen_targets, partition
 from nir.passes.partition.regions import Dag, Region, execution_order, find_owned_regions, find_regions
+from nir.passes.partition.relay_inlining import inline_relay_regions
+from nir.passes.partition.relay_module import RelayPartition, partition_relay
+from nir.passes.partition.relay_support import RelayOperators
 from nir.passes.partition.report import Outside, RegionReport, Report
 
 __all__ = [
@@ -22,6 +25,8 @@ __all__ = [
     "Partition",
     "Region",
     "RegionReport",
+    "RelayOperators",
+    "RelayPartition",
     "Report",
     "Weighed",
     "Worth",
@@ -31,5 +36,7 @@ __all__ = [
     "find_owned_regions",
     "find_regions",
     "inline_regions",
+    "inline_relay_regions",
     "partition",
+    "partition_relay",
 ]

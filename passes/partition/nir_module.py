@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nir.errors import PartitionError, require_type
 from nir.garbage import collector_paused
@@ -88,11 +89,14 @@ def partition(
     return Partition(result, report, module)
 
 
-def chosen_targets(targets: Targets) -> list[Target]:
-    """The targets of names or objects. Raises `PartitionError` where there is none, an unknown or a repeated one."""
-    if isinstance(targets, (str, Target)):
+def chosen_targets(targets: Sequence[Any], *others: type) -> list[Any]:
+    """The targets of names; objects, which are targets or of the types `others`, are taken as they are.
+
+    Raises `PartitionError` where there is none, an unknown or a repeated one.
+    """
+    if isinstance(targets, (str, Target, *others)):
         targets = [targets]
-    chosen = [get_target(target) for target in targets]
+    chosen = [target if isinstance(target, others) else get_target(target) for target in targets]
     names = [target.name for target in chosen]
     if not chosen:
         raise PartitionError("there is no target to partition for")

@@ -59,6 +59,8 @@ class Graph:
         """Operations that copy stored integers as they are: all their tensors mean the same by the same integers."""
         self.plain: list[Operation] = []
         """Operations that compute with stored integers as such: their operands must not stand for real values."""
+        self.makers: dict[Value, Expr] = {}
+        """The Relay expression that each value was made for."""
         self._weight_names = weight_names
         self._constants: dict[Constant, Value] = {}
 
@@ -88,6 +90,8 @@ class Graph:
         if "quantisation" not in fields and "types" not in fields:
             for value in op.results:  # what follows from the operands is found by propagation
                 value.type = value.type.with_quantisation(None)
+        if expr is not None:
+            self.makers.update(dict.fromkeys(op.results, expr))
         self.operations.append(op)
         return op
 
