@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
@@ -30,8 +30,8 @@ LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 class Tensor:
     """A tensor of a program; quantised where it has a scale.
 
-    `magnitude` bounds the values of floats; `error` is the greatest absolute difference of two correct results, 0 where
-    both must be the same number.
+    `magnitude` bounds the values of floats and of plain integers; `error` is the greatest absolute difference of two
+    correct results, 0 where both must be the same number.
     """
 
     name: str
@@ -58,6 +58,17 @@ def tensor_type(shape: Sequence[int], dtype: str) -> str:
     return f"Tensor[({', '.join(map(str, shape))}{',' * (len(shape) == 1)}), {dtype}]"
 
 
+class Step(NamedTuple):
+    """One way to let a program grow: it adds at most `cost` operators, all of them among `operators`.
+
+    A step that finds no tensor to its liking adds nothing.
+    """
+
+    grow: Callable[[Draft], None]
+    cost: int
+    operators: tuple[str, ...]
+
+
 @dataclass
 class Draft:
     """The function so far. `draw` is Hypothesis's; weights are constants by the name of the parameter they replace."""
@@ -67,7 +78,6 @@ class Draft:
     lines: list[str] = field(default_factory=list)
     inputs: list[Tensor] = field(default_factory=list)
     tensors: list[Tensor] = field(default_factory=list)
-    finals: list[Tensor] = field(default_factory=list)
     weights: dict[str, Array] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     operators: int = 0
@@ -104,11 +114,13 @@ class Draft:
         self.operators += 1
         return self.bind(text, *read)
 
-    def bind(self, text: str, *read: Tensor) -> str:
-        """Adds a line that is no operator, such as a tuple; returns its name."""
+    def bind(self, text: str, *read: Tensor, let: bool = False) -> str:
+        """Adds a line that is no operator, such as a tuple; returns its name. Some lines become lets, or all."""
         self.used.update(tensor.name for tensor in read)
-        self.lines.append(f"%{len(self.lines)} = {text};")
-        return f"%{len(self.lines) - 1}"
+        count = len(self.lines)
+        bound = let or self.integer(0, 7) == 7
+        self.lines.append(f"let %v{count} = {text};" if bound else f"%{count} = {text};")
+        return f"%v{count}" if bound else f"%{count}"
 
     def result(self, like: Tensor, text: str, *read: Tensor, **changes: Any) -> Tensor | None:
         """Adds an operator whose result is `like` another tensor but for `changes`; None where it would be too large."""
@@ -123,9 +135,19 @@ class Draft:
         """Whether a tensor of this shape is not too large."""
         return math.prod(shape) <= self.max_elements
 
-    def integers(self, shape: tuple[int, ...], text: str, *read: Tensor, dtype: str = "int32") -> None:
-        """Adds an operator whose result is integers without a scale: a result of the function, read by nothing."""
-        self.finals.append(Tensor(self.call(text, *read), shape, dtype))
+    def integers(self, shape: tuple[int, ...], text: str, *read: Tensor, magnitude: float = 0) -> Tensor | None:
+        """Adds an operator whose result is int32 without a scale, of at most this magnitude."""
+        return self.result(Tensor("", shape, "int32", magnitude=magnitude), text, *read)
+
+    def truths(self, shape: tuple[int, ...], text: str, *read: Tensor) -> Tensor | None:
+        """Adds an operator whose result is booleans."""
+        return self.result(Tensor("", shape, "bool"), text, *read)
+
+    def floats(
+        self, shape: tuple[int, ...], text: str, *read: Tensor, magnitude: float, error: float = 0
+    ) -> Tensor | None:
+        """Adds an operator whose result is float32, with these bounds."""
+        return self.result(Tensor("", shape, "float32", magnitude=magnitude, error=error), text, *read)
 
     def weight(self, array: Array) -> str:
         """The name under which the program knows a constant."""
@@ -147,6 +169,46 @@ def is_float(tensor: Tensor) -> bool:
 def is_exact(tensor: Tensor) -> bool:
     """Whether it holds floats that are the same wherever they are computed."""
     return is_float(tensor) and tensor.error == 0
+
+
+def is_integer(tensor: Tensor) -> bool:
+    """Whether it holds integers that stand for themselves."""
+    return tensor.dtype == "int32"
+
+
+def is_truth(tensor: Tensor) -> bool:
+    """Whether it holds booleans."""
+    return tensor.dtype == "bool"
+
+
+def is_certain(tensor: Tensor) -> bool:
+    """Whether it holds numbers that are the same wherever they are computed."""
+    return tensor.error == 0 and not is_truth(tensor)
+
+
+def is_number(tensor: Tensor) -> bool:
+    """Whether it holds anything but booleans."""
+    return not is_truth(tensor)
+
+
+def alike(x: Tensor, y: Tensor) -> bool:
+    """Whether equal elements mean equal numbers."""
+    return (x.dtype, x.scale, x.zero_point) == (y.dtype, y.scale, y.zero_point)
+
+
+def widest(x: Tensor, y: Tensor) -> dict[str, float]:
+    """Bounds of what is now an element of `x`, now one of `y`."""
+    return {"magnitude": max(x.magnitude, y.magnitude), "error": max(x.error, y.error)}
+
+
+def numbers(values: Sequence[int]) -> str:
+    """A list of integers in Relay's text."""
+    return "[" + ", ".join(map(str, values)) + "]"
+
+
+def with_axis(shape: tuple[int, ...], axis: int, *extents: int) -> tuple[int, ...]:
+    """`shape` with other extents, or none, in the place of one axis."""
+    return (*shape[:axis], *extents, *shape[axis + 1 :])
 
 
 def spatial(tensor: Tensor, layout: str) -> tuple[int, int, int]:

@@ -1,4 +1,7 @@
-"""Steps of floating-point programs, each with its Lipschitz constant and its count of roundings."""
+"""Steps of floating-point programs, element by element, each with its Lipschitz constant and its count of roundings.
+
+A function that is not continuous, or whose slope has no bound, is applied only to numbers that nobody doubts.
+"""
 
 from __future__ import annotations
 
@@ -6,110 +9,39 @@ import math
 
 import numpy as np
 
-from nir.testing.relay_draft import HALF_ULP, Draft, Tensor, image_shape, is_exact, is_float, spatial
+from nir.testing.relay_draft import HALF_ULP, Draft, Step, Tensor, is_exact
+from nir.testing.relay_products import moderate, random_floats
 
-_GREATEST = 1e4
-"""Magnitudes above this are not multiplied any further."""
+_FUNCTIONS = {
+    "tanh": (8.0, 16, 1.0, 1.0),
+    "sigmoid": (8.0, 8, 0.25, 1.0),
+    "erf": (8.0, 16, 1.13, 1.0),
+    "sin": (8.0, 8, 1.0, 1.0),
+    "cos": (8.0, 16, 1.0, 1.0),
+}
+"""Greatest operand, half units in the last place by which a library may be off, slope, and greatest result.
 
-_FUNCTIONS = {"tanh": 16, "sigmoid": 8, "exp": 8}
-"""Half units in the last place by which two libraries may differ: TVM's tanh is a rational approximation."""
+TVM's tanh is a rational approximation; NIR's cos is composed of a sine, a square and a difference.
+"""
 
+_GROWING = {"exp": 8, "sinh": 16, "cosh": 16}
+"""Functions no steeper and no greater than exp of the magnitude, and the same count."""
 
-def _source(draft: Draft, rank: int | None = None, magnitude: float = _GREATEST) -> Tensor | None:
-    return draft.source(
-        lambda tensor: (
-            is_float(tensor) and tensor.magnitude <= magnitude and (rank is None or len(tensor.shape) == rank)
-        )
-    )
+_FROM_ONE = {"log": (8, 1.0), "log2": (16, 1.45), "log10": (16, 0.44), "rsqrt": (6, 0.5), "sqrt": (2, 0.5)}
+"""Functions of numbers from 1 on: the same count, and the slope at 1, which is the steepest."""
 
-
-def _sums(x: Tensor, weight: np.ndarray, axes: tuple[int, ...], terms: int) -> dict[str, float]:
-    """Bounds of sums of products: two summations in different orders differ by 2 n u times the sum of magnitudes."""
-    amplification = float(np.abs(weight.astype(np.float64)).sum(axis=axes).max())
-    magnitude = amplification * x.magnitude
-    return {"magnitude": magnitude, "error": amplification * x.error + 2 * (terms + 1) * HALF_ULP * magnitude}
-
-
-def _floats(draft: Draft, *shape: int) -> np.ndarray:
-    return draft.seed().uniform(-1, 1, shape).astype(np.float32)
+_ROUNDING = ("floor", "ceil", "round", "trunc", "sign")
 
 
-def convolution(draft: Draft) -> None:
-    """A convolution, depthwise or not, with or without bias."""
-    layout = draft.choose("NHWC", "NCHW")
-    size = draft.choose(1, 3)
-    x = draft.source(
-        lambda tensor: (
-            is_float(tensor)
-            and len(tensor.shape) == 4
-            and tensor.magnitude <= _GREATEST
-            and min(spatial(tensor, layout)[:2]) >= size
-        )
-    )
-    if x is None:
-        return
-    rows, columns, channels = spatial(x, layout)
-    stride, padding = draft.choose(1, 2), draft.choose(0, size // 2)
-    depthwise = channels > 1 and draft.choose(False, True)
-    made = channels if depthwise else draft.integer(1, 5)
-    weight = _floats(draft, made, 1 if depthwise else channels, size, size)
-    order = (0, 1, 2, 3) if layout == "NCHW" else ((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
-    kernel_layout = "OIHW" if layout == "NCHW" else ("HWOI" if depthwise else "HWIO")
-    constant = draft.weight(np.ascontiguousarray(weight.transpose(order)))
-    high, wide = ((side + 2 * padding - size) // stride + 1 for side in (rows, columns))
-    text = (
-        f"nn.conv2d({x.name}, {constant}, strides=[{stride}, {stride}], "
-        f"padding=[{padding}, {padding}, {padding}, {padding}], groups={made if depthwise else 1}, channels={made}, "
-        f'kernel_size=[{size}, {size}], data_layout="{layout}", kernel_layout="{kernel_layout}")'
-    )
-    bounds = _sums(x, weight, (1, 2, 3), weight[0].size)
-    shape = image_shape(x.shape[0], high, wide, made, layout)
-    y = draft.result(x, text, x, shape=shape, **bounds)
-    if y is not None and draft.choose(True, False):
-        _add_bias(draft, y, 3 if layout == "NHWC" else 1)
-
-
-def _add_bias(draft: Draft, y: Tensor, axis: int) -> None:
-    """A bias; as it may be added to the sum before the sum is rounded, this rounds once more on either side."""
-    text = f"nn.bias_add({y.name}, {draft.weight(_floats(draft, y.shape[axis]))}, axis={axis})"
-    magnitude = y.magnitude + 1
-    draft.result(y, text, y, magnitude=magnitude, error=y.error + 2 * HALF_ULP * magnitude)
-
-
-def dense(draft: Draft) -> None:
-    """A fully connected layer."""
-    x = _source(draft, rank=2)
-    if x is None:
-        return
-    weight = _floats(draft, draft.integer(1, 6), x.shape[1])
-    bounds = _sums(x, weight, (1,), weight.shape[1])
-    text = f"nn.dense({x.name}, {draft.weight(weight)}, units={len(weight)})"
-    y = draft.result(x, text, x, shape=(x.shape[0], len(weight)), **bounds)
-    if y is not None and draft.choose(True, False):
-        _add_bias(draft, y, 1)
-
-
-def batch_norm(draft: Draft) -> None:
-    """A batch normalisation, which implementations fold into factor and offset, and that into a convolution."""
-    x = _source(draft, rank=4)
-    if x is None:
-        return
-    axis = draft.choose(1, 3)
-    gamma, beta, mean = (_floats(draft, x.shape[axis]) for _ in range(3))
-    variance = np.abs(_floats(draft, x.shape[axis])) + np.float32(0.5)
-    names = ", ".join(draft.weight(array) for array in (gamma, beta, mean, variance))
-    made = draft.call(f"nn.batch_norm({x.name}, {names}, axis={axis})", x)
-    factor = float((np.abs(gamma) / np.sqrt(variance)).max())
-    magnitude = factor * (x.magnitude + 1) + 1
-    # A convolution before it has all its products scaled: its own error bound covers one more rounding of each.
-    error = factor * x.error + 16 * HALF_ULP * magnitude
-    draft.tensors.append(Tensor(f"{made}.0", x.shape, "float32", magnitude=magnitude, error=error))
+def rounded(error: float, magnitude: float) -> float:
+    """The error after one rounding: equal operands give equal results, others are rounded on either side."""
+    return error + 2 * HALF_ULP * magnitude if error else 0.0
 
 
 def elementwise(draft: Draft) -> None:
     """Two tensors of one shape: each operator rounds once, and correctly."""
-    x = _source(draft)
-    y = x and draft.source(lambda t: is_float(t) and t.shape == x.shape and t.magnitude <= _GREATEST)
+    x = draft.source(moderate)
+    y = x and draft.source(lambda tensor: moderate(tensor) and tensor.shape == x.shape)
     if x is None or y is None:
         return
     operator = draft.choose("add", "subtract", "multiply")
@@ -118,128 +50,155 @@ def elementwise(draft: Draft) -> None:
         error = x.magnitude * y.error + y.magnitude * x.error
     else:
         magnitude, error = x.magnitude + y.magnitude, x.error + y.error
-    draft.result(x, f"{operator}({x.name}, {y.name})", x, y, magnitude=magnitude, error=_rounded(error, magnitude))
-
-
-def _rounded(error: float, magnitude: float) -> float:
-    """The error after one rounding: equal operands give equal results, others are rounded on either side."""
-    return error + 2 * HALF_ULP * magnitude if error else 0.0
+    draft.result(x, f"{operator}({x.name}, {y.name})", x, y, magnitude=magnitude, error=rounded(error, magnitude))
 
 
 def scaled(draft: Draft) -> None:
-    """A tensor and a number."""
-    x = _source(draft)
+    """A tensor and a number, or a vector that is repeated along all other axes."""
+    x = draft.source(moderate)
     if x is None:
         return
     operator, number = draft.choose("add", "subtract", "multiply", "divide"), draft.choose(0.5, 3.0, 0.7, -1.3)
+    written = f"{number}f"
+    if x.shape and draft.choose(False, True):
+        written = draft.weight(np.full(x.shape[-1], number, np.float32))
     factor = {"multiply": abs(number), "divide": 1 / abs(number)}.get(operator, 1.0)
     magnitude = factor * x.magnitude + (abs(number) if operator in ("add", "subtract") else 0)
-    error = _rounded(factor * x.error, magnitude)
-    draft.result(x, f"{operator}({x.name}, {number}f)", x, magnitude=magnitude, error=error)
+    error = rounded(factor * x.error, magnitude)
+    draft.result(x, f"{operator}({x.name}, {written})", x, magnitude=magnitude, error=error)
+
+
+def from_one(draft: Draft, x: Tensor) -> tuple[str, float, float]:
+    """A tensor whose numbers are at least 1, made of `x` by two operators: name, magnitude and error."""
+    size = draft.call(f"abs({x.name})", x)
+    magnitude = x.magnitude + 1
+    return draft.call(f"add({size}, 1f)"), magnitude, rounded(x.error, magnitude)
+
+
+def quotient(draft: Draft) -> None:
+    """One tensor divided by another, whose numbers are first brought away from 0."""
+    x = draft.source(moderate)
+    y = x and draft.source(lambda tensor: moderate(tensor) and tensor.shape == x.shape)
+    if x is None or y is None or not draft.fits(x.shape):
+        return
+    below, _, doubt = from_one(draft, y)
+    error = rounded(x.error + x.magnitude * doubt, x.magnitude)
+    draft.result(x, f"divide({x.name}, {below})", x, error=error)
 
 
 def activation(draft: Draft) -> None:
     """What takes no error worse: parts of the identity."""
-    x = _source(draft)
+    x = draft.source(moderate)
     if x is not None:
         operator = draft.choose("nn.relu({})", "clip({}, a_min=0f, a_max=6f)", "abs({})", "negative({})")
         draft.result(x, operator.format(x.name), x)
 
 
-def leaky_relu(draft: Draft) -> None:
-    """One product for negative numbers."""
-    x = _source(draft)
+def bounds(draft: Draft) -> None:
+    """A clip to bounds that no activation has; magnitudes must know of bounds beyond the tensor's own."""
+    x = draft.source(moderate)
     if x is not None:
-        text = f"nn.leaky_relu({x.name}, alpha={draft.choose(0.1, 0.25)}f)"
-        draft.result(x, text, x, error=_rounded(x.error, x.magnitude))
+        low, high = draft.choose((-1.0, 1.0), (-0.5, 2.25), (0.125, 1.0))
+        magnitude = max(abs(low), abs(high))
+        draft.result(x, f"clip({x.name}, a_min={low}f, a_max={high}f)", x, magnitude=magnitude)
+
+
+def leaky_relu(draft: Draft) -> None:
+    """One product for negative numbers, by one slope or by one for each channel."""
+    x = draft.source(moderate)
+    if x is None:
+        return
+    error = rounded(x.error, x.magnitude)
+    if len(x.shape) > 1 and draft.choose(False, True):
+        axis = draft.integer(1, len(x.shape) - 1)
+        slopes = draft.weight(random_floats(draft, x.shape[axis]))
+        draft.result(x, f"nn.prelu({x.name}, {slopes}, axis={axis})", x, error=error)
+        return
+    draft.result(x, f"nn.leaky_relu({x.name}, alpha={draft.choose(0.1, 0.25)}f)", x, error=error)
 
 
 def function(draft: Draft) -> None:
-    """Transcendental functions."""
-    x = _source(draft, magnitude=8)
+    """Transcendental functions with bounded slope."""
+    name = draft.choose(*_FUNCTIONS, *_GROWING)
+    greatest, count, slope, most = _FUNCTIONS.get(name, (8.0, _GROWING.get(name, 0), 0.0, 0.0))
+    x = draft.source(lambda tensor: moderate(tensor) and tensor.magnitude <= greatest)
     if x is None:
         return
-    operator = draft.choose(*_FUNCTIONS)
-    magnitude = math.exp(x.magnitude) if operator == "exp" else 1.0
-    steepest = magnitude if operator == "exp" else 1.0
-    error = steepest * x.error + 2 * _FUNCTIONS[operator] * HALF_ULP * magnitude
-    draft.result(x, f"{operator}({x.name})", x, magnitude=magnitude, error=error)
+    if name in _GROWING:
+        slope = most = math.exp(x.magnitude)
+    draft.result(x, f"{name}({x.name})", x, magnitude=most, error=slope * x.error + 2 * count * HALF_ULP * most)
+
+
+def function_from_one(draft: Draft) -> None:
+    """Functions whose slope has no bound at 0, of numbers from 1 on."""
+    x = draft.source(moderate)
+    if x is None or not draft.fits(x.shape):
+        return
+    name = draft.choose(*_FROM_ONE)
+    count, slope = _FROM_ONE[name]
+    operand, magnitude, error = from_one(draft, x)
+    most = {"rsqrt": 1.0, "sqrt": math.sqrt(magnitude)}.get(name, 1.45 * math.log(magnitude))
+    error = slope * error + 2 * count * HALF_ULP * most
+    draft.result(x, f"{name}({operand})", magnitude=most, error=error)
+
+
+def power(draft: Draft) -> None:
+    """Numbers from 1 on to a constant power."""
+    x = draft.source(lambda tensor: moderate(tensor) and tensor.magnitude <= 16)
+    if x is None or not draft.fits(x.shape):
+        return
+    exponent = draft.choose(2.0, 0.5, 1.7, -1.0)
+    operand, base, error = from_one(draft, x)
+    magnitude = max(base**exponent, 1.0)
+    slope = abs(exponent) * max(base ** (exponent - 1), 1.0)
+    error = slope * error + 2 * 16 * HALF_ULP * magnitude
+    draft.result(x, f"power({operand}, {exponent}f)", magnitude=magnitude, error=error)
+
+
+def whole(draft: Draft) -> None:
+    """Rounding to whole numbers."""
+    x = draft.source(is_exact)
+    if x is not None:
+        draft.result(x, f"{draft.choose(*_ROUNDING)}({x.name})", x, magnitude=x.magnitude + 1)
 
 
 def root(draft: Draft) -> None:
     """A square root, correctly rounded; its slope has no bound at 0, so only of numbers that nobody doubts."""
     x = draft.source(is_exact)
-    if x is not None and draft.operators:
+    if x is not None and draft.fits(x.shape):
         size = draft.call(f"abs({x.name})", x)
         draft.result(x, f"sqrt({size})", magnitude=math.sqrt(x.magnitude) + 1)
 
 
-def softmax(draft: Draft) -> None:
-    """Softmax over one axis: its Jacobian's greatest row sum is 1/2."""
-    x = _source(draft, magnitude=50)
+def floor_division(draft: Draft) -> None:
+    """The whole quotient, or what it leaves, of numbers that nobody doubts."""
+    x = draft.source(lambda tensor: is_exact(tensor) and moderate(tensor))
     if x is not None:
-        axis = draft.choose(-1, len(x.shape) - 1)
-        error = 0.5 * x.error + 2 * (x.shape[-1] + 20) * HALF_ULP
-        draft.result(x, f"nn.softmax({x.name}, axis={axis})", x, magnitude=1.0, error=error)
+        operator, number = draft.choose("floor_divide", "floor_mod"), draft.choose(0.5, 3.0, 2.0)
+        magnitude = x.magnitude / number + 1 if operator == "floor_divide" else number + 1
+        draft.result(x, f"{operator}({x.name}, {number}f)", x, magnitude=magnitude)
 
 
-def average(draft: Draft) -> None:
-    """Averages of windows or of the whole image."""
-    layout = draft.choose("NHWC", "NCHW")
-    x = draft.source(
-        lambda tensor: is_float(tensor) and len(tensor.shape) == 4 and min(spatial(tensor, layout)[:2]) >= 2
-    )
-    if x is None:
-        return
-    rows, columns, channels = spatial(x, layout)
-    if draft.choose(True, False):
-        text, sides, terms = "nn.avg_pool2d({}, pool_size=[2, 2], strides=[2, 2], ", (rows // 2, columns // 2), 4
-    else:
-        text, sides, terms = "nn.global_avg_pool2d({}, ", (1, 1), rows * columns
-    error = x.error + 2 * (terms + 1) * HALF_ULP * x.magnitude
-    shape = image_shape(x.shape[0], *sides, channels, layout)
-    draft.result(x, f'{text.format(x.name)}layout="{layout}")', x, shape=shape, error=error)
+def half(draft: Draft) -> None:
+    """To float16 and back: one rounding, the same for all, of numbers that nobody doubts."""
+    x = draft.source(lambda tensor: is_exact(tensor) and moderate(tensor))
+    if x is not None and draft.fits(x.shape):
+        narrow = draft.call(f'cast({x.name}, dtype="float16")', x)
+        draft.result(x, f'cast({narrow}, dtype="float32")', magnitude=2 * x.magnitude)
 
 
-def reduction(draft: Draft) -> None:
-    """Sum or mean along an axis."""
-    x = _source(draft)
-    if x is None or len(x.shape) < 2:
-        return
-    axis = draft.integer(1, len(x.shape) - 1)
-    terms, operator = x.shape[axis], draft.choose("mean", "sum")
-    factor = terms if operator == "sum" else 1
-    magnitude = factor * x.magnitude
-    error = factor * x.error + 2 * (terms + 1) * HALF_ULP * magnitude
-    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-    text = f"{operator}({x.name}, axis=[{axis}], keepdims=True)"
-    draft.result(x, text, x, shape=shape, magnitude=magnitude, error=error)
-
-
-def choice(draft: Draft) -> None:
-    """One of two tensors, by comparing numbers that nobody doubts."""
-    x = draft.source(is_exact)
-    y = x and draft.source(lambda tensor: is_exact(tensor) and tensor.shape == x.shape)
-    if x is None or y is None:
-        return
-    chosen = draft.call(f"{draft.choose('greater', 'less', 'equal')}({x.name}, {y.name})", x, y)
-    magnitude = max(x.magnitude, y.magnitude)
-    draft.result(x, f"where({chosen}, {x.name}, {y.name})", x, y, magnitude=magnitude)
-
-
-STEPS = {
-    convolution: 2,
-    dense: 2,
-    batch_norm: 1,
-    elementwise: 1,
-    scaled: 1,
-    activation: 1,
-    leaky_relu: 1,
-    function: 1,
-    root: 2,
-    softmax: 1,
-    average: 1,
-    reduction: 1,
-    choice: 2,
-}
-"""Every step, and how many operators it adds at most."""
+STEPS = (
+    Step(elementwise, 1, ("add", "subtract", "multiply")),
+    Step(scaled, 1, ("add", "subtract", "multiply", "divide")),
+    Step(quotient, 3, ("abs", "add", "divide")),
+    Step(activation, 1, ("nn.relu", "clip", "abs", "negative")),
+    Step(bounds, 1, ("clip",)),
+    Step(leaky_relu, 1, ("nn.leaky_relu", "nn.prelu")),
+    Step(function, 1, (*_FUNCTIONS, *_GROWING)),
+    Step(function_from_one, 3, ("abs", "add", *_FROM_ONE)),
+    Step(power, 3, ("abs", "add", "power")),
+    Step(whole, 1, _ROUNDING),
+    Step(root, 2, ("abs", "sqrt")),
+    Step(floor_division, 1, ("floor_divide", "floor_mod")),
+    Step(half, 2, ("cast",)),
+)

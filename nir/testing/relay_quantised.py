@@ -1,102 +1,17 @@
-"""Steps of quantised programs: qnn operators, and the operators on integers that stand between them."""
+"""Steps of quantised programs but for sums of products: rescaling, arithmetic, functions by table, averages."""
 
 from __future__ import annotations
 
-import numpy as np
+from nir.testing.relay_draft import LIMITS, Draft, Step, Tensor, image_shape, is_exact, is_quantised, spatial
+from nir.testing.relay_images import windows
+from nir.testing.relay_quantised_products import MODES
 
-from nir.testing.relay_draft import (
-    LIMITS,
-    Array,
-    Draft,
-    Tensor,
-    image_shape,
-    is_exact,
-    is_quantised,
-    spatial,
-)
-
-_MODES = ("UPWARD", "TONEAREST")
-_WEIGHT_SCALES = (0.01, 0.25, 0.0123)
+_FUNCTIONS = ("tanh", "sigmoid", "hardswish", "abs", "erf", "exp")
+_OF_POSITIVE_NUMBERS = ("sqrt", "rsqrt", "log")
 
 
 def _rank(tensor: Tensor, rank: int) -> bool:
     return is_quantised(tensor) and len(tensor.shape) == rank
-
-
-def _integers(draft: Draft, dtype: str, *shape: int) -> Array:
-    low, high = (-127, 128) if dtype == "int8" else (-5000, 5000)
-    return draft.seed().integers(low, high, shape).astype(dtype)
-
-
-def _weight_scale(draft: Draft, channels: int) -> tuple[str, Array]:
-    """The scale of a weight, one for all or one per channel: as an argument, and as numbers."""
-    scale = np.float32(draft.choose(*_WEIGHT_SCALES))
-    if draft.choose(True, False):
-        return f"{scale}f", np.asarray(scale)
-    scales = (scale * draft.seed().uniform(0.5, 2, channels)).astype(np.float32)
-    return draft.weight(scales), scales
-
-
-def _requantised(draft: Draft, sums: str, x: Tensor, scales: Array, shape: tuple[int, ...], axis: int) -> None:
-    """Brings the sums of products with a weight of these scales to 8 bits."""
-    stated = np.float32(x.scale) * scales
-    written = draft.weight(stated.astype(np.float32)) if stated.ndim else f"{float(stated):.9g}f"
-    out = draft.parameters(shape)
-    text = (
-        f"qnn.requantize({sums}, {written}, 0, {out.parameters}, axis={axis}, "
-        f'rounding="{draft.choose(*_MODES)}", compute_dtype="int64", out_dtype="{out.dtype}")'
-    )
-    draft.result(out, text)
-
-
-def convolution(draft: Draft) -> None:
-    """A convolution, depthwise or not, with or without bias, requantised."""
-    layout = draft.choose("NHWC", "NCHW")
-    size = draft.choose(1, 3)
-    x = draft.source(lambda tensor: _rank(tensor, 4) and min(spatial(tensor, layout)[:2]) >= size)
-    if x is None:
-        return
-    rows, columns, channels = spatial(x, layout)
-    stride, padding = draft.choose(1, 2), draft.choose(0, size // 2)
-    depthwise = channels > 1 and draft.choose(False, True)
-    made = channels if depthwise else draft.integer(1, 5)
-    shape = (size, size, channels, 1) if depthwise else (size, size, channels, made)
-    kernel_layout = "HWOI" if depthwise else "HWIO"
-    if layout == "NCHW":
-        shape = (made, 1 if depthwise else channels, size, size)
-        kernel_layout = "OIHW"
-    high, wide = ((side + 2 * padding - size) // stride + 1 for side in (rows, columns))
-    out_shape = image_shape(x.shape[0], high, wide, made, layout)
-    if not draft.fits(out_shape):
-        return
-    scale, scales = _weight_scale(draft, made)
-    weight = draft.weight(_integers(draft, "int8", *shape))
-    axis = 3 if layout == "NHWC" else 1
-    sums = draft.call(
-        f"qnn.conv2d({x.name}, {weight}, {x.zero_point}, 0, {x.scale}f, {scale}, strides=[{stride}, {stride}], "
-        f"padding=[{padding}, {padding}, {padding}, {padding}], groups={made if depthwise else 1}, channels={made}, "
-        f'kernel_size=[{size}, {size}], data_layout="{layout}", kernel_layout="{kernel_layout}", out_dtype="int32")',
-        x,
-    )
-    if draft.choose(True, False):
-        sums = draft.call(f"nn.bias_add({sums}, {draft.weight(_integers(draft, 'int32', made))}, axis={axis})")
-    _requantised(draft, sums, x, scales, out_shape, axis)
-
-
-def dense(draft: Draft) -> None:
-    """A fully connected layer, requantised."""
-    x = draft.source(lambda tensor: _rank(tensor, 2))
-    if x is None:
-        return
-    units = draft.integer(1, 6)
-    scale, scales = _weight_scale(draft, units)
-    weight = draft.weight(_integers(draft, "int8", units, x.shape[1]))
-    sums = draft.call(
-        f'qnn.dense({x.name}, {weight}, {x.zero_point}, 0, {x.scale}f, {scale}, units={units}, out_dtype="int32")', x
-    )
-    if draft.choose(True, False):
-        sums = draft.call(f"nn.bias_add({sums}, {draft.weight(_integers(draft, 'int32', units))}, axis=1)")
-    _requantised(draft, sums, x, scales, (x.shape[0], units), 1)
 
 
 def clip(draft: Draft) -> None:
@@ -117,7 +32,7 @@ def rescale(draft: Draft) -> None:
         out = draft.parameters(x.shape)
         text = (
             f"qnn.requantize({x.name}, {x.parameters}, {out.parameters}, "
-            f'rounding="{draft.choose(*_MODES)}", compute_dtype="int64", out_dtype="{out.dtype}")'
+            f'rounding="{draft.choose(*MODES)}", compute_dtype="int64", out_dtype="{out.dtype}")'
         )
         draft.result(out, text, x)
 
@@ -136,7 +51,7 @@ def arithmetic(draft: Draft) -> None:
 
 def join(draft: Draft) -> None:
     """Tensors of different parameters behind each other."""
-    x = draft.source(is_quantised)
+    x = draft.source(lambda tensor: is_quantised(tensor) and len(tensor.shape) > 1)
     if x is None:
         return
     y = draft.source(lambda tensor: is_quantised(tensor) and (tensor.shape, tensor.dtype) == (x.shape, x.dtype)) or x
@@ -166,8 +81,9 @@ def mean(draft: Draft) -> None:
     if x is None:
         return
     wide = draft.call(f'cast({x.name}, dtype="int32")', x)
-    total = draft.call(f"mean({wide}, axis=[1, 2], keepdims=True)")
-    out = draft.parameters((x.shape[0], 1, 1, x.shape[3]))
+    axes = draft.choose((1, 2), (2, 3))
+    total = draft.call(f"mean({wide}, axis={list(axes)}, keepdims=True)")
+    out = draft.parameters(tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape)))
     draft.result(
         out,
         f'qnn.requantize({total}, {x.parameters}, {out.parameters}, compute_dtype="int64", out_dtype="{out.dtype}")',
@@ -178,9 +94,61 @@ def lookup(draft: Draft) -> None:
     """A function of every element, by table."""
     x = draft.source(lambda tensor: is_quantised(tensor))
     if x is not None:
-        operator = draft.choose("tanh", "sigmoid", "hardswish", "abs")
+        operator = draft.choose(*_FUNCTIONS)
         out = draft.parameters(x.shape, x.dtype)
         draft.result(out, f"qnn.{operator}({x.name}, {x.parameters}, {out.parameters})", x)
+
+
+def lookup_positive(draft: Draft) -> None:
+    """Functions of what is not negative: the operand is first brought to parameters that have no negative numbers."""
+    x = draft.source(is_quantised)
+    if x is None or x.scale is None or not draft.fits(x.shape):
+        return
+    least, out = LIMITS[x.dtype][0], draft.parameters(x.shape, x.dtype)
+    text = (
+        f'qnn.requantize({x.name}, {x.parameters}, {x.scale}f, {least}, compute_dtype="int64", out_dtype="{x.dtype}")'
+    )
+    positive = draft.call(text, x)
+    draft.result(out, f"qnn.{draft.choose(*_OF_POSITIVE_NUMBERS)}({positive}, {x.scale}f, {least}, {out.parameters})")
+
+
+def softmax(draft: Draft) -> None:
+    """Softmax in integers, whose operand must not have a scale above 1."""
+    x = draft.source(lambda tensor: tensor.scale is not None and tensor.scale <= 1 and bool(tensor.shape))
+    if x is not None:
+        out = draft.parameters(x.shape, x.dtype)
+        axis = draft.integer(0, len(x.shape) - 1)
+        draft.result(out, f"qnn.softmax({x.name}, {x.parameters}, {out.parameters}, axis={axis})", x)
+
+
+def average_pool(draft: Draft) -> None:
+    """Averages of windows with parameters of their own, or with the same."""
+    layout = draft.choose("NHWC", "NCHW")
+    x = draft.source(lambda tensor: _rank(tensor, 4) and min(spatial(tensor, layout)[:2]) >= 2)
+    if x is None:
+        return
+    rows, columns, channels = spatial(x, layout)
+    step, padding, counts = draft.choose(2, 1), draft.choose(0, 1), draft.choose(False, True)
+    shape = image_shape(
+        x.shape[0], *(windows(side, 2, step, padding, False) for side in (rows, columns)), channels, layout
+    )
+    out = draft.parameters(shape, x.dtype) if draft.choose(True, False) else x
+    text = (
+        f"qnn.avg_pool2d({x.name}, {x.parameters}, {out.parameters}, pool_size=[2, 2], strides=[{step}, {step}], "
+        f'padding=[{padding}, {padding}, {padding}, {padding}], layout="{layout}", count_include_pad={counts})'
+    )
+    draft.result(out, text, x, shape=shape)
+
+
+def real_function(draft: Draft) -> None:
+    """A function in floating point between a dequantize and a quantize: exact rounding is left to a lookup."""
+    x = draft.source(is_quantised)
+    if x is None or not draft.fits(x.shape):
+        return
+    out = draft.parameters(x.shape, draft.choose(x.dtype, *LIMITS))
+    real = draft.call(f'qnn.dequantize({x.name}, {x.parameters}, out_dtype="float32")', x)
+    applied = draft.call(f"{draft.choose('abs', 'nn.relu', 'negative')}({real})")
+    draft.result(out, f'qnn.quantize({applied}, {out.parameters}, out_dtype="{out.dtype}")')
 
 
 def leaky_relu(draft: Draft) -> None:
@@ -208,19 +176,24 @@ def dequantize(draft: Draft) -> None:
         draft.result(made, f'qnn.dequantize({x.name}, {x.parameters}, out_dtype="float32")', x)
 
 
-STEPS = {
-    convolution: 3,
-    dense: 3,
-    clip: 1,
-    rescale: 1,
-    arithmetic: 1,
-    join: 1,
-    average: 3,
-    mean: 3,
-    lookup: 1,
-    leaky_relu: 1,
-    dequantize: 1,
-}
-"""Every step, and how many operators it adds at most."""
-CROSSING = {quantize: 1}
-"""What needs a float tensor; it has an effect only in programs with floats."""
+STEPS = (
+    Step(clip, 1, ("clip",)),
+    Step(rescale, 1, ("qnn.requantize",)),
+    Step(arithmetic, 1, ("qnn.add", "qnn.subtract", "qnn.mul")),
+    Step(join, 1, ("qnn.concatenate",)),
+    Step(average, 3, ("cast", "nn.avg_pool2d")),
+    Step(average_pool, 1, ("qnn.avg_pool2d",)),
+    Step(mean, 3, ("cast", "mean", "qnn.requantize")),
+    Step(lookup, 1, tuple(f"qnn.{name}" for name in _FUNCTIONS)),
+    Step(lookup_positive, 2, ("qnn.requantize", *(f"qnn.{name}" for name in _OF_POSITIVE_NUMBERS))),
+    Step(leaky_relu, 1, ("qnn.leaky_relu",)),
+    Step(softmax, 1, ("qnn.softmax",)),
+    Step(dequantize, 1, ("qnn.dequantize",)),
+)
+"""Steps of programs that may have no floats."""
+
+CROSSING = (
+    Step(quantize, 1, ("qnn.quantize",)),
+    Step(real_function, 3, ("qnn.dequantize", "abs", "nn.relu", "negative", "qnn.quantize")),
+)
+"""What needs floats; the first has an effect only where there is a tensor of them."""

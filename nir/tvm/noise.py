@@ -9,7 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-_LOG_LINE = re.compile(rb"^\[\d\d:\d\d:\d\d\] \S+:\d+: (Warning|Info|Debug)\b")
+_LOG_LINE = re.compile(rb"^\[\d\d:\d\d:\d\d\] \S+:\d+: (Warning|Info|Debug)\b|^Warning:SystemLib symbol ")
+"""The second is said, without the time, for every exported library but the first that a process loads."""
 
 
 @contextlib.contextmanager
