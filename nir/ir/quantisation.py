@@ -133,8 +133,9 @@ class Quantisation:
         return _along(np.asarray(self.scales, np.float32), self.axis, rank)
 
     def broadcast_zero_points(self, rank: int) -> np.ndarray:
-        """Zero points as int32, shaped to broadcast against an array of `rank` dimensions."""
-        return _along(np.asarray(self.zero_points, np.int32), self.axis, rank)
+        """Zero points as int32 (int64 where one of u32 is larger), to broadcast against `rank` dimensions."""
+        dtype = np.int32 if max(self.zero_points, default=0) < 2**31 else np.int64
+        return _along(np.asarray(self.zero_points, dtype), self.axis, rank)
 
 
 def _along(values: np.ndarray, axis: int | None, rank: int) -> np.ndarray:

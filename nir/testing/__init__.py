@@ -1,5 +1,10 @@
 """Help for tests of what is built on NIR: Hypothesis strategies. Needs Hypothesis, which only this package imports.
 
+@given(module=nir.testing.modules(max_operators=12), data=st.data())
+def test_my_pass(module: nir.Module, data: st.DataObject) -> None:
+    inputs = data.draw(nir.testing.inputs_for(module))
+    ...
+
 @given(program=nir.testing.relay_programs(max_operators=12), seed=st.integers(0, 99))
 def test_something(program: RelayProgram, seed: int) -> None:
     module = program.load()
@@ -10,5 +15,20 @@ from __future__ import annotations
 
 from nir.testing.relay_draft import Tensor
 from nir.testing.relay_programs import RelayProgram, relay_programs
+from nir.testing.strategies import DrawnModule, inputs_for, modules, operations
+from nir.testing.type_strategies import element_types, quantisations, shapes, tensor_types, tensors
 
-__all__ = ["RelayProgram", "Tensor", "relay_programs"]
+__all__ = [
+    "DrawnModule",
+    "RelayProgram",
+    "Tensor",
+    "element_types",
+    "inputs_for",
+    "modules",
+    "operations",
+    "quantisations",
+    "relay_programs",
+    "shapes",
+    "tensor_types",
+    "tensors",
+]

@@ -28,7 +28,8 @@ _PLAIN_TYPE = re.compile(
 )
 Number = TypeVar("Number", int, float)
 
-_LARGEST_POINT = 2**31 - 1
+_SMALLEST_POINT, _LARGEST_POINT = -(2**31), 2**32 - 1
+"""What some element type can store: i32's least and u32's greatest integer."""
 
 
 def read_type(reader: Reader, tree: Tree[Token]) -> TensorType:
@@ -114,7 +115,7 @@ def _points(reader: Reader, parameter: tuple[Token, Token | Tree[Token]], *, lis
 
 
 def _read_point(token: str, span: Span) -> int:
-    return read_integer(token, span, -_LARGEST_POINT - 1, _LARGEST_POINT)
+    return read_integer(token, span, _SMALLEST_POINT, _LARGEST_POINT)
 
 
 def _numbers(
