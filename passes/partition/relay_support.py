@@ -64,7 +64,7 @@ class Converted:
 
     def is_constant(self, call: Call) -> bool:
         """Whether the conversion works a call out, since all its arguments are constants."""
-        entry = self.converter.entries.get(call)
+        entry = self.converter.memos[0].get(call)
         return entry is not None and _is_constant(entry)
 
     def groups(self, graph: RelayGraph) -> Groups:

@@ -63,7 +63,6 @@ class ModuleConverter:
         self.statements = Statements()
         self.weight_names = WeightNames()
         self.graphs: list[Graph] = []
-        self.entries: dict[relay.Expr, NodeEntry] = {}
         self.memos: list[dict[relay.Expr, NodeEntry]] = []
         """What became of every expression, for each function converted."""
         self.compute_types: Counter[str] = Counter()
