@@ -26,6 +26,7 @@ COMMANDS = {
     "fmt": "Rewrite files in the canonical format.",
     "run": "Run a file in the reference interpreter.",
     "convert": "Convert a Relay model to NIR.",
+    "partition": "Split a model between host and accelerators.",
     "relay": "Move Relay models to today's TVM.",
     "explain": "Show how each numeric profile rounds one element.",
     "diff": "Show the first difference of two modules or two runs.",
