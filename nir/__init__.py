@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nir.text import parse as parse
     from nir.text import print_module as print_module
     from nir.text import save as save
+    from nir.tvm.dispatch import partition_for_nir as partition_for_nir
     from nir.verify import check as check
     from nir.version import __version__ as __version__
 
@@ -62,6 +63,7 @@ _NAMES = {
     ),
     "nir.ops.builder": ("Builder",),
     "nir.text": ("format_text", "load", "parse", "print_module", "save"),
+    "nir.tvm.dispatch": ("partition_for_nir",),
     "nir.verify": ("check",),
     "nir.version": ("__version__",),
 }
