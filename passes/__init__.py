@@ -22,11 +22,12 @@ from nir.passes.quantisation import propagate_quantisation
 from nir.passes.relay_to_nir import relay_to_nir
 
 if TYPE_CHECKING:
+    from nir.passes.nir_to_relax import nir_to_relax
     from nir.passes.relax_to_nir import relax_to_nir
     from nir.passes.relax_to_relay import relax_to_relay
     from nir.passes.relay_to_relax import relay_to_relax
 
-_NEED_TVM = frozenset({"relax_to_nir", "relax_to_relay", "relay_to_relax"})
+_NEED_TVM = frozenset({"nir_to_relax", "relax_to_nir", "relax_to_relay", "relay_to_relax"})
 """Functions that lie in packages of their own names and import TVM."""
 
 
@@ -54,6 +55,7 @@ __all__ = [
     "fold_constants",
     "fold_qdq",
     "inline_regions",
+    "nir_to_relax",
     "partition",
     "propagate_quantisation",
     "reduce_transposes",

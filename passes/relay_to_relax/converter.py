@@ -13,7 +13,8 @@ import tvm
 from tvm import relax
 
 from nir.errors import ConvertError, Diagnostic, NirError, suggestion
-from nir.passes.relay_to_relax.emitter import Emitter, RequantizeConfig, Site, Value, constant, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Emitter, Value, constant, dtype_of, shape_of, summary
+from nir.passes.relay_to_relax.emitter import RequantizeConfig, Site
 from nir.passes.relay_to_relax.lowerings import LOWERINGS
 from nir.passes.relay_to_relax.lowerings.elementwise import MARKS
 from nir.relay.ast import (
@@ -74,7 +75,8 @@ class _Converter:
 
     def __init__(self, module: Module, config: RequantizeConfig) -> None:
         self.module = module
-        self.emitter = Emitter(relax.BlockBuilder(), config)
+        self.config = config
+        self.emitter = Emitter(relax.BlockBuilder())
         self.lets: dict[Expr, Expr] = {}
         self.arguments: dict[Expr, Expr | None] = {}
         self.names: dict[Function, str] = {}
@@ -194,7 +196,9 @@ class _Converter:
 
     def _operator(self, call: Call) -> Value:
         name = call.op_name or ""
-        site = Site(call, tuple(self._value(argument) for argument in call.args), self.emitter, self._resolve)
+        site = Site(
+            call, tuple(self._value(argument) for argument in call.args), self.emitter, self._resolve, self.config
+        )
         try:
             value = LOWERINGS[name](site)
         except NirError:
@@ -203,7 +207,7 @@ class _Converter:
             raise ConvertError(
                 f"'{name}' cannot be converted with these arguments and attributes",
                 call.span,
-                found=_summary(error),
+                found=summary(error),
             ) from error
         _check_type(call, value)
         return value
@@ -372,9 +376,3 @@ def _type_text(value: Value) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_type_text(field) for field in value)})"
     return str(TensorType(shape_of(value), dtype_of(value)))
-
-
-def _summary(error: Exception) -> str:
-    """The last line of what TVM says, without its stack."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:300]

@@ -1,7 +1,4 @@
-"""What lowerings build with: an emitter of Relax bindings, and one call of the Relay module as they see it.
-
-A value is a Relax expression, or a Python tuple of values where Relay has a tuple. This file names no operator.
-"""
+"""What lowerings of Relay build with: one call of the Relay module as they see it. This file names no operator."""
 
 from __future__ import annotations
 
@@ -9,16 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
-import numpy as np
 from tvm import relax
 
 from nir.errors import ConvertError
+from nir.passes.relax_building.emitter import Array, Emitter, Value
 from nir.relay.ast import Attributes, Call, Constant, Expr
-from nir.relay.types import TensorType, numpy_dtype
-
-Array: TypeAlias = "np.ndarray[Any, Any]"
-Value: TypeAlias = Any
-"""A Relax expression, or a tuple of values."""
+from nir.relay.types import TensorType
 
 
 @dataclass(frozen=True)
@@ -29,69 +22,19 @@ class RequantizeConfig:
     compute_dtype: str = "int64"
 
 
-class Emitter:
-    """Adds bindings to the Relax function under construction."""
-
-    def __init__(self, builder: relax.BlockBuilder, config: RequantizeConfig) -> None:
-        self.builder = builder
-        self.config = config
-
-    def emit(self, expr: relax.Expr) -> relax.Var:
-        """Binds `expr` to a new variable, with its type inferred."""
-        return self.builder.emit(expr)
-
-    def te(self, function: Callable[..., Any], *arguments: Any, name: str | None = None, **keywords: Any) -> Value:
-        """Binds the result of a tensor program: `function` gets a tensor for every Relax expression.
-
-        A program with several results gives a tuple of values.
-        """
-        hint = name if name is not None else function.__name__.strip("_")
-        result = self.builder.emit_te(function, *arguments, primfunc_name_hint=hint, **keywords)
-        if isinstance(result.ty, relax.TupleType):
-            return tuple(self.emit(relax.TupleGetItem(result, index)) for index in range(len(result.ty.fields)))
-        return result
-
-    def cast(self, value: relax.Expr, dtype: str) -> relax.Expr:
-        """`value` with elements of `dtype`; itself where it has them already."""
-        return value if dtype_of(value) == dtype else self.emit(relax.op.astype(value, dtype))
-
-
-def shape_of(value: relax.Expr) -> tuple[int, ...]:
-    """The shape of a tensor value."""
-    return tuple(int(extent) for extent in value.ty.shape)
-
-
-def dtype_of(value: relax.Expr) -> str:
-    """The element type of a tensor value, as TVM spells it."""
-    return str(value.ty.dtype)
-
-
-def integer_limits(dtype: str) -> tuple[int, int] | None:
-    """The least and the greatest integer of `dtype`, or None where it is no integer type."""
-    numpy_type: Any = numpy_dtype(dtype)
-    if numpy_type is None or numpy_type.kind not in "iu":
-        return None
-    limits = np.iinfo(numpy_type)
-    return int(limits.min), int(limits.max)
-
-
-def constant(data: Any, dtype: str | None = None) -> relax.Constant:
-    """A Relax constant that holds `data`, which need not be contiguous."""
-    return relax.const(np.ascontiguousarray(data) if np.ndim(data) else np.asarray(data), dtype)
-
-
 @dataclass
 class Site:
     """One call of an operator: what a lowering gets.
 
     `args` are the lowered arguments, `call` is the Relay call, `emitter` takes the bindings. `resolve` looks through
-    lets to the expression that stands for an argument.
+    lets to the expression that stands for an argument, `config` says what requantisations do.
     """
 
     call: Call
     args: tuple[Value, ...]
     emitter: Emitter
     resolve: Callable[[Expr], Expr]
+    config: RequantizeConfig
 
     @property
     def attrs(self) -> Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, dtype_of, integer_limits, shape_of
+from nir.passes.relax_building.emitter import Value, constant, dtype_of, integer_limits, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 from nir.passes.relay_to_relax.lowerings.elementwise import direct
 
 

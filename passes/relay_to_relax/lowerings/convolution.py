@@ -7,7 +7,8 @@ from typing import Any
 
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Value, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 _PLAIN_LAYOUTS = {1: ("NCW", "IOW"), 2: ("NCHW", "IOHW"), 3: ("NCDHW", "IODHW")}
 """By number of spatial axes: the layouts of data and kernel in which TVM can compute a transposed convolution."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tvm import relax, te, tirx, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant
+from nir.passes.relax_building.emitter import Value, constant
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def _filled(value: int) -> Lowering:

@@ -7,7 +7,9 @@ from typing import Any
 
 from tvm import relax, te, tirx, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of
+from nir.passes.relax_building.arithmetic import round_half_away
+from nir.passes.relax_building.emitter import Value, dtype_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def direct(function: Callable[..., Any]) -> Lowering:
@@ -18,20 +20,6 @@ def direct(function: Callable[..., Any]) -> Lowering:
 def program(function: Callable[..., Any]) -> Lowering:
     """The lowering to a tensor program that takes the same arguments and no attributes."""
     return lambda site: site.te(function, *site.args)
-
-
-def round_half_away(value: Any) -> Any:
-    """`value` rounded to the nearest integer, halves away from zero, as C's `round` does.
-
-    TVM's own rounding sends halves to the even neighbour since 0.24. Exact for all floats: the part that `trunc` cuts
-    off is a float again.
-    """
-    whole = te.trunc(value)
-    part = value - whole
-    zero, half, one = (tirx.const(number, value.ty) for number in (0.0, 0.5, 1.0))
-    up = tirx.Select(part >= half, one, zero)
-    down = tirx.Select(part <= -half, one, zero)
-    return whole + up - down
 
 
 def _round(site: Site) -> Value:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Array, Lowering, Site, Value, constant, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Array, Value, constant, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 _FLOOR_MARGIN = np.float32(1e-5)
 """What TVM adds before rounding down, and takes away before rounding up, against inexact coordinates."""

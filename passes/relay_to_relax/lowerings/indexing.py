@@ -7,7 +7,8 @@ from typing import Any
 
 from tvm import relax, te, tirx, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Value, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def _take(site: Site) -> Value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, shape_of
+from nir.passes.relax_building.emitter import Value, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def _concatenate(site: Site) -> Value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tvm import relax
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Value, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def _swapped(site: Site, value: relax.Expr) -> relax.Expr:

@@ -9,7 +9,8 @@ from typing import Any
 
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Value, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 _POOLS = {
     ("avg", 1): (relax.op.nn.avg_pool1d, topi.nn.pool1d),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from tvm import relax
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, dtype_of
+from nir.passes.relax_building.emitter import Value, dtype_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 from nir.passes.relay_to_relax.lowerings.convolution import convolved, convolved_transposed
 from nir.passes.relay_to_relax.lowerings.matmul import multiplied
 from nir.passes.relay_to_relax.lowerings.rescaling import (

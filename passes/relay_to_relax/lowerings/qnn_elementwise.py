@@ -10,18 +10,21 @@ import numpy as np
 from tvm import relax, te, tirx, topi
 
 from nir.ops.fixed_point import multiply_rounding_upward, quantised_multiplier, round_half_away
-from nir.passes.relay_to_relax.emitter import Array, Lowering, Site, Value, constant, dtype_of
-from nir.passes.relay_to_relax.lowerings.pooling import pooled
-from nir.passes.relay_to_relax.lowerings.rescaling import (
-    Parameters,
-    distance_from_zero_point,
+from nir.passes.relax_building.arithmetic import (
     elementwise,
     limits,
     multiplied_upward,
     multiplier_parameters,
+    saturated,
+)
+from nir.passes.relax_building.emitter import Array, Value, constant, dtype_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
+from nir.passes.relay_to_relax.lowerings.pooling import pooled
+from nir.passes.relay_to_relax.lowerings.rescaling import (
+    Parameters,
+    distance_from_zero_point,
     requantised,
     requantised_or_widened,
-    saturated,
 )
 from nir.relay.ast import Tuple
 from nir.relay.types import numpy_dtype
@@ -29,7 +32,7 @@ from nir.relay.types import numpy_dtype
 
 def _narrowed(site: Site, data: relax.Expr, dtype: str) -> relax.Expr:
     """int32 `data`, saturated to `dtype`."""
-    return elementwise(site, data, [], 0, lambda x: saturated(x, dtype), "saturate")
+    return elementwise(site.emitter, data, [], 0, lambda x: saturated(x, dtype), "saturate")
 
 
 def _sum(sign: int) -> Lowering:
@@ -48,7 +51,12 @@ def _sum(sign: int) -> Lowering:
         point = -sign * target.zero_point
         dtype = dtype_of(site.args[0])
         return elementwise(
-            site, total, [(point, "int32")], -1, lambda x, zero_point: saturated(x + zero_point, dtype), "saturate"
+            site.emitter,
+            total,
+            [(point, "int32")],
+            -1,
+            lambda x, zero_point: saturated(x + zero_point, dtype),
+            "saturate",
         )
 
     return lower
@@ -93,7 +101,7 @@ def _leaky_relu(site: Site) -> Value:
     rest = multiply_rounding_upward(target.zero_point, *quantised_multiplier(1 - alpha))
     parameters = [(np.asarray(rest), "int32"), *multiplier_parameters(np.asarray(alpha, np.float64))]
     sloped = elementwise(
-        site, wide, parameters, -1, lambda x, offset, *slope: multiplied_upward(x, *slope) + offset, "slope"
+        site.emitter, wide, parameters, -1, lambda x, offset, *slope: multiplied_upward(x, *slope) + offset, "slope"
     )
     dtype = dtype_of(data)
     point = tirx.const(source.zero_point.item(), "int32")
@@ -186,8 +194,10 @@ def _softmax(site: Site) -> Value:
     distance = site.emitter.cast(distance_from_zero_point(site, site.args[0], source.zero_point), "int32")
     axis = site.attrs["axis"]
     below = site.emit(relax.op.subtract(distance, site.emit(relax.op.max(distance, axis, True))))
-    steps = elementwise(site, below, [], -1, lambda x: x + (x >> 1) - (x >> 4), "steps")
-    halvings = elementwise(site, steps, [], -1, lambda x: te.min(tirx.truncdiv(-x, unit), _MOST_HALVINGS), "halvings")
+    steps = elementwise(site.emitter, below, [], -1, lambda x: x + (x >> 1) - (x >> 4), "steps")
+    halvings = elementwise(
+        site.emitter, steps, [], -1, lambda x: te.min(tirx.truncdiv(-x, unit), _MOST_HALVINGS), "halvings"
+    )
     most = site.emit(relax.op.max(halvings, axis, True))
 
     def power(whole: te.Tensor, halved: te.Tensor, room: te.Tensor) -> te.Tensor:
@@ -198,7 +208,7 @@ def _softmax(site: Site) -> Value:
     total = site.emit(relax.op.sum(powers, axis, True))
     reciprocal = site.emit(relax.op.divide(constant(1 << _TOTAL_BITS, "int32"), total))
     shares = site.emit(relax.op.multiply(reciprocal, powers))
-    reduced = elementwise(site, shares, [], -1, lambda x: x >> (_TOTAL_BITS - _RESULT_BITS), "shift")
+    reduced = elementwise(site.emitter, shares, [], -1, lambda x: x >> (_TOTAL_BITS - _RESULT_BITS), "shift")
     exact = Parameters(np.asarray(2.0**-_RESULT_BITS, np.float32), np.asarray(0, np.int32))
     return requantised(site, reduced, exact, target, dtype_of(site.args[0]))
 

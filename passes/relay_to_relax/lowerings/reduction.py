@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from tvm import relax, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, dtype_of, shape_of
+from nir.passes.relax_building.emitter import Value, constant, dtype_of, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 _NARROW = ("bool", "int8", "uint8", "int16", "uint16")
 

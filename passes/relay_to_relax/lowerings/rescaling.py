@@ -5,16 +5,23 @@ Scales and zero points are known when a model is converted: one per tensor, or o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from tvm import relax, te, tirx
 
-from nir.ops.fixed_point import quantised_multiplier
-from nir.passes.relay_to_relax.emitter import Array, Site, constant, dtype_of, integer_limits, shape_of
-from nir.passes.relay_to_relax.lowerings.elementwise import round_half_away
+from nir.passes.relax_building.arithmetic import (
+    elementwise,
+    multiplied_to_nearest,
+    multiplied_upward,
+    multiplier_parameters,
+    round_half_away,
+    saturated,
+)
+from nir.passes.relax_building.emitter import Array, dtype_of
+from nir.passes.relay_to_relax.emitter import Site
 from nir.relay.ast import Expr
 
 
@@ -44,80 +51,7 @@ class Parameters:
         return all(left.ndim == right.ndim == 0 and left == right for left, right in pairs)
 
 
-def elementwise(
-    site: Site,
-    data: relax.Expr,
-    parameters: Sequence[tuple[Array, str]],
-    axis: int,
-    formula: Callable[..., Any],
-    name: str,
-) -> relax.Expr:
-    """Binds `formula(element, parameter, ...)` for every element of `data`.
-
-    Each parameter is an array and its element type; vectors give the element along `axis` and become constants of the
-    module, single numbers become literals.
-    """
-    rank = len(shape_of(data))
-    place = axis % rank if rank else 0
-    vectors = [constant(array.reshape(-1), dtype) for array, dtype in parameters if array.ndim]
-
-    def program(x: te.Tensor, *tables: te.Tensor) -> te.Tensor:
-        def element(*index: Any) -> Any:
-            remaining = iter(tables)
-            values = [
-                next(remaining)(index[place]) if array.ndim else tirx.const(array.item(), dtype)
-                for array, dtype in parameters
-            ]
-            return formula(x(*index), *values)
-
-        return te.compute(x.shape, element, name=name)
-
-    return site.te(program, data, *vectors, name=name)
-
-
-def limits(dtype: str) -> tuple[int, int]:
-    """The least and the greatest integer of `dtype`. Raises ValueError where it is no integer type."""
-    found = integer_limits(dtype)
-    if found is None:
-        raise ValueError(f"{dtype} is no integer type")
-    return found
-
-
-def saturated(value: Any, dtype: str) -> Any:
-    """An int32 or float expression, clipped to the range of `dtype` and cast; int32 is only cast."""
-    if dtype != "int32":
-        low, high = limits(dtype)
-        value = te.max(te.min(value, tirx.const(high, value.ty)), tirx.const(low, value.ty))
-    return value.astype(dtype)
-
-
-def multiplied_upward(value: Any, mantissa: Any, left: Any, right: Any) -> Any:
-    """int32 `value` * mantissa * 2^(left - right - 31) as int32, halves upwards, by way of 64 bits."""
-    product = (value.astype("int64") << left) * mantissa
-    half = tirx.const(1, "int64") << (right + tirx.const(30, "int64"))
-    return ((product + half) >> (right + tirx.const(31, "int64"))).astype("int32")
-
-
-def multiplied_to_nearest(value: Any, mantissa: Any, left: Any, right: Any) -> Any:
-    """As `multiplied_upward`, halves away from zero."""
-    one = tirx.const(1, "int64")
-    product = (value.astype("int64") << left) * mantissa
-    half = one << (right + tirx.const(30, "int64"))
-    nudge = tirx.Select(product >= tirx.const(0, "int64"), half, half - one)
-    return ((product + nudge) >> (right + tirx.const(31, "int64"))).astype("int32")
-
-
 _MULTIPLIED = {"UPWARD": multiplied_upward, "TONEAREST": multiplied_to_nearest}
-
-
-def multiplier_parameters(real: Array) -> list[tuple[Array, str]]:
-    """Mantissa, left shift and right shift for multiplying by `real` (float64) in integers, each int64."""
-    mantissa, exponent = quantised_multiplier(real)
-    left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
-    # Where more than 31 bits are shifted out nothing remains, and 64 bits would be shifted by more than they have.
-    vanishes = right > 31
-    parts = (np.where(vanishes, 0, mantissa), left, np.where(vanishes, 0, right))
-    return [(np.asarray(part, np.int64), "int64") for part in parts]
 
 
 def requantised(
@@ -134,7 +68,7 @@ def requantised(
 
     `rounding` and `compute_dtype` are the attributes of the call; "None" leaves them to the configuration.
     """
-    config = site.emitter.config
+    config = site.config
     rounding = config.rounding if rounding in ("None", "") else rounding
     compute_dtype = config.compute_dtype if compute_dtype in ("None", "") else compute_dtype
     equal = source.scale.ndim == target.scale.ndim == 0 and source.scale == target.scale
@@ -142,10 +76,10 @@ def requantised(
     points = [(source.zero_point, "int32"), (target.zero_point, "int32")]
     if compute_dtype != "int64":
         formula = _requantise_float(compute_dtype, rounding, out_dtype, equal)
-        return elementwise(site, data, [*points, (ratio, compute_dtype)], axis, formula, "requantize")
+        return elementwise(site.emitter, data, [*points, (ratio, compute_dtype)], axis, formula, "requantize")
     parameters = [] if equal else multiplier_parameters(ratio)
     formula = _requantise_integer(rounding, out_dtype)
-    return elementwise(site, data, [*points, *parameters], axis, formula, "requantize")
+    return elementwise(site.emitter, data, [*points, *parameters], axis, formula, "requantize")
 
 
 def _requantise_integer(rounding: str, out_dtype: str) -> Callable[..., Any]:
@@ -191,7 +125,7 @@ def quantised(site: Site, data: relax.Expr, target: Parameters, out_dtype: str, 
         return saturated(round_half_away(steps) + zero_point.astype("float32"), out_dtype)
 
     parameters = [(np.asarray(factor, np.float32), "float32"), (target.zero_point, "int32")]
-    return elementwise(site, site.emitter.cast(data, "float32"), parameters, axis, formula, "quantize")
+    return elementwise(site.emitter, site.emitter.cast(data, "float32"), parameters, axis, formula, "quantize")
 
 
 def dequantised(site: Site, data: relax.Expr, source: Parameters, axis: int) -> relax.Expr:
@@ -201,7 +135,7 @@ def dequantised(site: Site, data: relax.Expr, source: Parameters, axis: int) -> 
         return (x.astype("int32") - zero_point).astype("float32") * scale
 
     return elementwise(
-        site, data, [(source.scale, "float32"), (source.zero_point, "int32")], axis, formula, "dequantize"
+        site.emitter, data, [(source.scale, "float32"), (source.zero_point, "int32")], axis, formula, "dequantize"
     )
 
 
@@ -221,4 +155,4 @@ def distance_from_zero_point(site: Site, data: relax.Expr, zero_point: Array, ax
     def formula(x: Any, point: Any) -> Any:
         return x.astype(wide) - point
 
-    return elementwise(site, data, [(zero_point, wide)], axis, formula, "subtract_zero_point")
+    return elementwise(site.emitter, data, [(zero_point, wide)], axis, formula, "subtract_zero_point")

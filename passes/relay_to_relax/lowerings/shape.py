@@ -7,7 +7,8 @@ from typing import Any
 
 from tvm import relax, te, topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value, constant, shape_of
+from nir.passes.relax_building.emitter import Value, constant, shape_of
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def _reshape(site: Site) -> Value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tvm import topi
 
-from nir.passes.relay_to_relax.emitter import Lowering, Site, Value
+from nir.passes.relax_building.emitter import Value
+from nir.passes.relay_to_relax.emitter import Lowering, Site
 
 
 def _argsort(site: Site) -> Value:
