@@ -128,7 +128,10 @@ class _Phase:
         self.cells = np.ascontiguousarray(padded[:, :, first :: horizontal.stride])
         self.scaled = np.tile(filter[:, columns], (1, 1, tiles))
         step = (columns[1] - columns[0]) * horizontal.dilation // horizontal.stride if len(columns) > 1 else 0
-        _, row, column, item = self.cells.strides
+        # Worked out, for numpy says anything about the stride of a dimension of size 1.
+        item = self.cells.itemsize
+        column = self.cells.shape[3] * item
+        row = self.cells.shape[2] * column
         self.row_stride = row * vertical.stride
         self.strides = (self.row_stride, column * tiles, row * vertical.dilation, column * step, item)
 

@@ -306,3 +306,10 @@ def test_float16_rounds_once():
     w = np.ones((1, 1, 1, 3), np.float16)
     result = run(Conv2d, "tflite", [(tensor(x.shape, "f16"), x), (tensor(w.shape, "f16"), w)])
     assert result.item() == 1 + 2.0**-10
+
+
+def test_one_channel_in_nchw_is_read_from_inside_the_image():
+    """numpy says anything about the stride of a dimension of size 1; here it is that of the whole image."""
+    x = np.arange(6, dtype=np.float32).reshape(1, 1, 3, 2)
+    operands = [(tensor(x.shape), x), (tensor((1, 1, 1, 1)), np.full((1, 1, 1, 1), -2, np.float32))]
+    np.testing.assert_array_equal(run(DepthwiseConv2d, "tflite", operands, layout="nchw"), -2 * x)
