@@ -48,7 +48,9 @@ def load_cases() -> list[Any]:
 def operator_of(case: Any) -> str:
     """The operator that a case is about: its only node's, or what its name says where it is spelt out by others."""
     nodes = case.model.graph.node
-    return str(nodes[0].op_type) if len(nodes) == 1 else f"{case.name.removeprefix('test_').partition('_')[0]} (several)"
+    return (
+        str(nodes[0].op_type) if len(nodes) == 1 else f"{case.name.removeprefix('test_').partition('_')[0]} (several)"
+    )
 
 
 def examine(case: Any) -> Outcome:
@@ -60,7 +62,7 @@ def examine(case: Any) -> Outcome:
     if first.outcome in (AGREES, DISAGREES) or len(case.model.graph.input) < 2:
         return first
     second = _attempt(case, operator, bound=True)
-    better = OUTCOMES.index(second.outcome) < OUTCOMES.index(first.outcome)
+    better = OUTCOMES.index(second.outcome) <= OUTCOMES.index(first.outcome)
     return second if better else first
 
 

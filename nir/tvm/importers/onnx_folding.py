@@ -14,7 +14,7 @@ import onnx
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Array, Node, OnnxGraph, attributes
+from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Array, Node, OnnxGraph, attributes, element_name
 
 _KEPT = frozenset(
     [
@@ -64,7 +64,7 @@ def _fold(graph: OnnxGraph, node: Node) -> bool:
     """Whether the node's results are now weights."""
     if node.domain not in STANDARD_DOMAINS or node.op_type in _KEPT:
         return False
-    if node.op_type in ("Shape", "Size"):
+    if node.op_type in ("Shape", "Size", "EyeLike"):
         return _fold_shape(graph, node)
     if not all(name in graph.weights for name in node.input if name) or not _is_small(graph, node):
         return False
@@ -87,6 +87,13 @@ def _fold_shape(graph: OnnxGraph, node: Node) -> bool:
         graph.weights[node.output[0]] = np.array(math.prod(e or 0 for e in shape), "int64")
         return True
     given = attributes(node)
+    if node.op_type == "EyeLike":
+        dtype = element_name(given["dtype"]) if "dtype" in given else graph.dtype(node.input[0]) or "float32"
+        rows, columns = (extent or 0 for extent in shape)
+        if rows * columns > _LARGEST:
+            return False
+        graph.weights[node.output[0]] = np.eye(rows, columns, given.get("k", 0), dtype)
+        return True
     graph.weights[node.output[0]] = np.array(shape[given.get("start", 0) : given.get("end")], "int64")
     return True
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from onnx.inliner import inline_local_functions, inline_selected_functions
+import numpy as np
+from onnx.inliner import inline_local_functions
 
 from nir.errors import ConvertError
-from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, OnnxGraph, onnx
+from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Node, OnnxGraph, onnx
 from nir.tvm.importers.onnx_importer import is_supported
 
-_OWN_DEFINITION = ("ai.onnx", "ai.onnx.ml", "ai.onnx.preview.training")
+_DOMAIN = "nir.definitions"
+"""Where definitions stand while they are inlined."""
+
 _ROUNDS = 4
 """How often definitions are looked up again: they use other operators with definitions."""
 
@@ -26,17 +29,84 @@ def inline_local(model: onnx.ModelProto) -> onnx.ModelProto:
 def expand_functions(graph: OnnxGraph) -> None:
     """Replaces, in place, operators that TVM does not read by ONNX's own definitions of them, where there are such."""
     for _ in range(_ROUNDS):
-        wanted = {(node.domain, node.op_type) for node in graph.nodes if not is_supported(node)}
-        wanted = {
-            ("" if d in STANDARD_DOMAINS else d, k) for d, k in wanted if d in STANDARD_DOMAINS or d in _OWN_DEFINITION
-        }
-        if not wanted:
+        graph.infer()
+        model = graph.to_model()
+        for node in model.graph.node:
+            if not is_supported(node):
+                _define(graph, model, node)
+        if not model.functions:
             return
         try:
-            expanded = inline_selected_functions(graph.to_model(), sorted(wanted), inline_schema_functions=True)
-        except Exception:  # raised in C++ for nodes that are malformed: TVM or the table of rewrites says it better
+            expanded = inline_local_functions(model)
+        except Exception:  # raised in C++ for nodes that are malformed: what refuses them later says it better
             return
-        before = len(graph.nodes)
         graph.replace_nodes(expanded.graph.node)
-        if len(graph.nodes) == before:
-            return
+        graph.sort()
+
+
+def _define(graph: OnnxGraph, model: onnx.ModelProto, node: Node) -> None:
+    """Makes `node` a call of a function of the model, if its operator has a definition."""
+    version = next((entry.version for entry in graph.opset_imports if _same(entry.domain, node.domain)), 1)
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, "" if node.domain == "ai.onnx" else node.domain)
+    except onnx.defs.SchemaError:
+        return
+    present = {attribute.name for attribute in node.attribute}
+    for name, attribute in schema.attributes.items():
+        if name not in present and attribute.default_value.type != onnx.AttributeProto.UNDEFINED:
+            node.attribute.append(attribute.default_value)  # definitions refer to them
+    definition = _definition(graph, schema, node)
+    if definition is None:
+        return
+    number = len(model.functions)
+    definition.domain, definition.name = _DOMAIN, f"{node.op_type}_{number}"
+    if number == 0:
+        model.opset_import.append(onnx.helper.make_opsetid(_DOMAIN, 1))
+    _complete(definition, node)
+    for entry in definition.opset_import:  # that of the operator's version, whose definition means the same since
+        entry.version = next((e.version for e in graph.opset_imports if _same(e.domain, entry.domain)), entry.version)
+    model.functions.append(definition)
+    node.domain, node.op_type = definition.domain, definition.name
+
+
+def _definition(graph: OnnxGraph, schema: onnx.defs.OpSchema, node: Node) -> onnx.FunctionProto | None:
+    """The body of an operator, which may depend on the attributes and on the types of the inputs."""
+    definition = onnx.FunctionProto()
+    try:
+        if schema.has_context_dependent_function:
+            types = [_type(graph, name) for name in node.input]
+            text = schema.get_context_dependent_function(node.SerializeToString(), types)
+        elif schema.has_function:
+            definition.CopyFrom(schema.function_body)
+            return definition
+        else:
+            return None
+    except Exception:  # raised in C++: there is no definition for these types
+        return None
+    if not text:
+        return None
+    definition.ParseFromString(text)
+    return definition
+
+
+def _type(graph: OnnxGraph, name: str) -> bytes:
+    """The type of a value as the definitions take it."""
+    dtype, shape = graph.dtype(name), graph.shape(name)
+    if not name or dtype is None:
+        return onnx.TypeProto().SerializeToString()  # type: ignore[no-any-return]
+    element = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return onnx.helper.make_tensor_type_proto(element, shape).SerializeToString()  # type: ignore[no-any-return]
+
+
+def _complete(definition: onnx.FunctionProto, node: Node) -> None:
+    """Drops nodes that refer to attributes which `node` does not have, as far as nothing uses their results."""
+    present = {attribute.name for attribute in node.attribute}
+    lost = [n for n in definition.node if any(a.ref_attr_name and a.ref_attr_name not in present for a in n.attribute)]
+    used = {name for inside in definition.node for name in inside.input} | set(definition.output)
+    for inside in lost:
+        if not used.intersection(inside.output):
+            definition.node.remove(inside)
+
+
+def _same(left: str, right: str) -> bool:
+    return left == right or (left in STANDARD_DOMAINS and right in STANDARD_DOMAINS)

@@ -24,12 +24,15 @@ from tvm.relax.frontend.onnx import onnx_frontend  # noqa: E402
 _MISREAD = ("Attention",)
 """Operators that TVM takes for those of the same name that ONNX Runtime has in its own domain."""
 
+_ONE_RESULT = ("LayerNormalization",)
+"""Operators of which TVM reads the first result only, and makes up the others."""
+
 _TVM_READS = frozenset(onnx_frontend._get_convert_map()).difference(_MISREAD)
 
 
 def is_supported(node: Node) -> bool:
     """Whether TVM reads the operator of `node`."""
-    if node.domain not in STANDARD_DOMAINS:
+    if node.domain not in STANDARD_DOMAINS or (node.op_type in _ONE_RESULT and any(node.output[1:])):
         return False
     return node.op_type in _TVM_READS or node.op_type in READINGS or node.op_type == "If"
 
@@ -80,9 +83,9 @@ def _clip(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
     """One clip where the bounds are known; TVM makes anonymous loops of it, which no pattern finds."""
     value, *bounds = inputs
     dtype = str(value.ty.dtype)
-    if "min" in attrs or "max" in attrs or not dtype.startswith("float") or len(bounds) == 0:
+    if len(bounds) == 0:
         return relax.op.clip(value, float(attrs.get("min", -np.inf)), float(attrs.get("max", np.inf)))
-    if all(bound is None or isinstance(bound, tvm.ir.GenericConst) for bound in bounds):
+    if dtype.startswith("float") and all(b is None or isinstance(b, tvm.ir.GenericConst) for b in bounds):
         known = [
             bound.value.numpy().reshape(-1)[0].item() if bound is not None else np.nan for bound in (*bounds, None)
         ]
@@ -115,7 +118,18 @@ def _mean(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
     return relax.op.divide(builder.normalize(total), relax.const(len(inputs), dtype))
 
 
+def _cast(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+    """A plain conversion; TVM spells out how integers wrap around, which ONNX leaves open."""
+    value = inputs[0]
+    if not isinstance(value, relax.Expr) or isinstance(value, tvm.ir.GenericConst):
+        return None
+    if not isinstance(value.ty, relax.TensorType) or "to" not in attrs:
+        return None
+    return relax.op.astype(value, onnx_frontend.get_type(attrs["to"]))
+
+
 READINGS: dict[str, Reading] = {
+    "Cast": _cast,
     "Clip": _clip,
     "Max": _pairwise(relax.op.maximum),
     "Mean": _mean,
