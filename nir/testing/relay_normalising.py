@@ -179,14 +179,15 @@ def interpolation(draft: Draft) -> None:
     if draft.choose(True, False):
         factor = draft.integer(1, 3)
         high, wide = factor * rows, factor * columns
-        aligned = draft.choose(False, True)
+        aligned = min(high, wide) > 1 and draft.choose(False, True)  # TVM divides by the number of rows less one
         text = (
             f"nn.upsampling({x.name}, scale_h={factor}f, scale_w={factor}f, "
             f'layout="{layout}", method="bilinear", align_corners={aligned})'
         )
     else:
         high, wide = draft.integer(1, 8), draft.integer(1, 8)
-        mode = draft.choose("half_pixel", "align_corners", "asymmetric")
+        modes = ("half_pixel", "asymmetric", "align_corners")
+        mode = draft.choose(*(modes if min(high, wide) > 1 else modes[:2]))
         text = (
             f'image.resize2d({x.name}, size=[{high}, {wide}], roi=[0f, 0f, 0f, 0f], layout="{layout}", '
             f'method="linear", coordinate_transformation_mode="{mode}")'

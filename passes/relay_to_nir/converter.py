@@ -20,6 +20,7 @@ from nir.passes.relay_to_nir.foreign import foreign_call
 from nir.passes.relay_to_nir.graph import Graph, nir_type
 from nir.passes.relay_to_nir.problems import Problems, Unsupported
 from nir.passes.relay_to_nir.statements import Statements
+from nir.passes.relay_to_nir.variables import free_variables
 from nir.relay import ast as relay
 from nir.relay.types import TensorType as RelayType
 from nir.relay.types import TupleType
@@ -66,6 +67,8 @@ class ModuleConverter:
         self.memos: list[dict[relay.Expr, NodeEntry]] = []
         """What became of every expression, for each function converted."""
         self.compute_types: Counter[str] = Counter()
+        self.local_functions: dict[relay.Expr, relay.Function] = {}
+        """Variables that lets bind to functions: known in the branches of conditions without being handed over."""
         self._names = UniqueNames()
         self._symbols: dict[relay.Function, str] = {}
         self._queue: list[relay.Function] = []
@@ -165,12 +168,19 @@ class FunctionConverter:
         """Value first, then the variable is another name for it, then the body."""
         self._later(lambda: self._remember(let, self.memo[let.body]))
         self._later(self._visit, let.body)
-        self._later(lambda: self._remember(let.var, self.memo[let.value]))
+        self._later(self._bind, let)
         self._later(self._visit, let.value)
+
+    def _bind(self, let: relay.Let) -> None:
+        entry = self.memo[let.value]
+        self._remember(let.var, entry)
+        if entry.function is not None:
+            self.module.local_functions[let.var] = entry.function
 
     def _visit_if(self, choice: relay.If) -> None:
         """The condition and what the branches take from outside; each branch becomes a function of the module."""
-        captured = free_variables(choice.true_branch, choice.false_branch)
+        free = free_variables(choice.true_branch, choice.false_branch)
+        captured = [variable for variable in free if variable not in self.module.local_functions]
         self._later(self._finish_if, choice, captured)
         for expr in (*reversed(captured), choice.cond):
             self._later(self._visit, expr)
@@ -233,6 +243,8 @@ class FunctionConverter:
             return NodeEntry(function=expr)
         if isinstance(expr, relay.GlobalVar):
             return NodeEntry()
+        if expr in self.module.local_functions:
+            return NodeEntry(function=self.module.local_functions[expr])
         if isinstance(expr, relay.Var):
             raise Unsupported(
                 f"the variable %{expr.name_hint} is not bound in this function",
@@ -365,21 +377,6 @@ class FunctionConverter:
             self._report(problem, expr)
             return FAILED
         return _rebuilt(expr.checked_type, list(op.results))
-
-
-def free_variables(*bodies: relay.Expr) -> list[relay.Var]:
-    """The variables that stand in `bodies` and are bound outside of them, in the order of their first use."""
-    bound: set[relay.Expr] = set()
-    found: dict[relay.Var, None] = {}
-    for body in bodies:
-        for expr in post_order(body):
-            if isinstance(expr, relay.Function):
-                bound.update(expr.params)
-            elif isinstance(expr, relay.Let):
-                bound.add(expr.var)
-            elif isinstance(expr, relay.Var):
-                found[expr] = None
-    return [variable for variable in found if variable not in bound]
 
 
 def _leaf_types(type: Any) -> list[Any]:

@@ -36,17 +36,17 @@ def avg_pool2d(call: RelayCall) -> Value:
 
 def average_pool(call: RelayCall, value: Value) -> Value:
     """The average of `value`, with the attributes of the call. Padding that counts is added as zeros before, since
-    NIR's average leaves padding out of the count.
+    NIR's average leaves padding out of the count; what a last partial window lacks never counts.
     """
     layout = layout_of(call)
     window = pair(call, "pool_size")
-    padding = _window_padding(call, window, layout)
-    if call.flag("count_include_pad") and any(padding):
+    padding, stated = _window_padding(call, window, layout), padding_of(call)
+    if call.flag("count_include_pad") and any(stated):
         rows, columns = spatial_axes(layout)
         pairs = [(0, 0)] * 4
-        pairs[rows], pairs[columns] = padding[:2], padding[2:]
+        pairs[rows], pairs[columns] = stated[:2], stated[2:]
         value = call.emit("pad_v2", value, padding=tuple(pairs), value=0.0 if value.element.is_float else 0)
-        padding = (0, 0, 0, 0)
+        padding = (0, padding[1] - stated[1], 0, padding[3] - stated[3])
     return averaged(call, value, window, padding, layout)
 
 
