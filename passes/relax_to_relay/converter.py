@@ -185,7 +185,7 @@ class FunctionWalk:
             return FunctionWalk(self.module).function(expr)
         if isinstance(expr, tvm.ir.GlobalVar):
             return expr
-        if isinstance(expr, tirx.PrimExpr):
+        if tvm.ir.is_prim_expr(expr):
             return None  # a number that is known only at run time
         raise ConvertError(f"'{origin}' is a Relax {type(expr).__name__}, which has no counterpart in Relay")
 

@@ -85,7 +85,7 @@ def _clip(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
     dtype = str(value.ty.dtype)
     if len(bounds) == 0:
         return relax.op.clip(value, float(attrs.get("min", -np.inf)), float(attrs.get("max", np.inf)))
-    if dtype.startswith("float") and all(b is None or isinstance(b, tvm.ir.GenericConst) for b in bounds):
+    if dtype.startswith("float") and all(map(_is_known, bounds)):
         known = [
             bound.value.numpy().reshape(-1)[0].item() if bound is not None else np.nan for bound in (*bounds, None)
         ]
@@ -118,6 +118,32 @@ def _mean(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
     return relax.op.divide(builder.normalize(total), relax.const(len(inputs), dtype))
 
 
+def _pad(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+    """The operator for padding with a constant, instead of TVM's loops."""
+    value, pads, filling, axes = [*inputs, None, None, None][:4]
+    if attrs.get("mode", b"constant") != b"constant" or any(not _is_known(given) for given in (pads, filling, axes)):
+        return None
+    cells = [int(cell) for cell in (pads.value.numpy() if pads is not None else attrs["pads"])]
+    number = float(filling.value.numpy().reshape(-1)[0]) if filling is not None else float(attrs.get("value", 0.0))
+    rank, half = len(value.ty.shape), len(cells) // 2
+    widths = [0] * (2 * rank)
+    for index, axis in enumerate(range(rank) if axes is None else axes.value.numpy().tolist()):
+        widths[2 * (axis % rank) : 2 * (axis % rank) + 2] = cells[index], cells[half + index]
+    return relax.op.nn.pad(value, widths, "constant", number) if min(widths, default=0) >= 0 else None
+
+
+def _tile(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
+    """The operator, instead of TVM's loops."""
+    if len(inputs) != 2 or not _is_known(inputs[1]):
+        return None
+    return relax.op.tile(inputs[0], [int(count) for count in inputs[1].value.numpy()])
+
+
+def _is_known(value: Any) -> bool:
+    """Whether an input is left out or constant."""
+    return value is None or isinstance(value, tvm.ir.GenericConst)
+
+
 def _cast(builder: Any, inputs: list[Any], attrs: dict[str, Any]) -> Any:
     """A plain conversion; TVM spells out how integers wrap around, which ONNX leaves open."""
     value = inputs[0]
@@ -134,6 +160,8 @@ READINGS: dict[str, Reading] = {
     "Max": _pairwise(relax.op.maximum),
     "Mean": _mean,
     "Min": _pairwise(relax.op.minimum),
+    "Pad": _pad,
     "Sum": _pairwise(relax.op.add),
+    "Tile": _tile,
 }
 """Readings that come before TVM's; one that gives None leaves the operator to TVM."""

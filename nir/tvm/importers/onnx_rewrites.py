@@ -25,7 +25,7 @@ from nir.tvm.importers.onnx_graph import (
 )
 from nir.tvm.importers.onnx_quantised import QUANTISED
 from nir.tvm.importers.onnx_resize import resize, upsample
-from nir.tvm.importers.onnx_windows import explicit_padding, transposed_padding
+from nir.tvm.importers.onnx_windows import explicit_padding, pad_by_indices, transposed_padding
 
 Result: TypeAlias = "list[Node] | None"
 
@@ -173,6 +173,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("LpNormalization", "TVM has no reader; it is a division by a norm", _lp_normalization),
     Rewrite("LpPool", _CELLS, explicit_padding),
     Rewrite("MaxPool", _CELLS, explicit_padding),
+    Rewrite("Pad", "TVM pads by loops of its own, which no pattern finds", pad_by_indices),
     Rewrite("Pow", "TVM wants operands of one type", _power),
     Rewrite("Resize", "TVM takes scales for ratios of whole sizes, and ignores antialiasing", resize),
     Rewrite("SpaceToDepth", "TVM ignores the mode", _space_to_depth),
