@@ -9,7 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import nir.passes
 from nir.errors import RunError
+from nir.ir import Module
+from nir.ops.profiles import DEFAULT_PROFILE
 from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.execution import Compiled, Parameter, parameter, summary
 from nir.tvm.export import Compiler, export_library
@@ -50,31 +53,37 @@ def build(
     target: Any = "llvm",
     *,
     function: str = "main",
-    profile: str = "tvm",
+    profile: str | None = None,
     embed: bool = False,
     progress: Callable[[str], object] | None = None,
 ) -> Build:
-    """Compiles a Relax module (a `tvm.IRModule`): regions for NIR's runtime, all else by LLVM.
+    """Compiles a Relax module (a `tvm.IRModule`), or a NIR module: regions for NIR's runtime, all else by LLVM.
 
     `target` is "llvm" or what `tvm.target.Target` takes, such as {"kind": "llvm", "mtriple": "aarch64-linux-gnu"}.
-    `function` is the one that is run. `profile` and `embed` are those of `lower_regions`. `progress` is called with a
-    line before and after, since large models take seconds: `progress=print`.
+    `function` is the one that is run. `profile` says how real values become integers: in a NIR module as in the
+    interpreter (default: its own, "tflite"), in the regions of a Relax module ("tvm"). `embed` is that of
+    `lower_regions`. `progress` is called with a line before and after, since large models take seconds:
+    `progress=print`.
 
     Raises `RunError` when TVM is missing or of another version, when the module has no such function, and when TVM
-    refuses it; `ConvertError` for a region that NIR cannot express.
+    refuses it; `ConvertError` for a region that NIR cannot express, and for a NIR module that Relax cannot.
     """
     tvm = require_tvm("running on TVM")
+    if isinstance(module, Module):
+        entry = None if function == "main" else function
+        module = nir.passes.nir_to_relax(module, profile=profile or DEFAULT_PROFILE, function=entry)
+        function = "main"
     if not isinstance(module, tvm.IRModule):
         raise RunError(
             "this is no Relax module",
-            expected="a tvm.IRModule, such as nir.passes.relay_to_relax gives",
+            expected="a tvm.IRModule, such as nir.passes.relay_to_relax gives, or a nir.Module",
             found=type(module).__name__,
         )
     names = {variable.name_hint: variable for variable in module.get_global_vars()}
     if function not in names:
         raise RunError(f"the module has no function '{function}'", found=", ".join(sorted(names)) or "no function")
     parameters = tuple(parameter(tvm, variable) for variable in module[names[function]].params)
-    lowered = lower_regions(module, profile=profile, embed=embed)
+    lowered = lower_regions(module, profile=profile or "tvm", embed=embed)
     if progress is not None:
         progress(f"TVM {tvm.__version__} compiles {count_operators(tvm, lowered)} operators for {target} ...")
     started = time.perf_counter()
