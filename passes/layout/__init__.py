@@ -68,12 +68,7 @@ def _change_function(function: Function, convert: bool, open_interface: bool) ->
     graph = Graph(function, convert, open_interface)
     if graph.is_settled:
         return
-    orders = choose_orders(graph)
-    if orders is None:  # a tensor with a scale per channel cannot be transposed: its operations stay as they are
-        graph = Graph(function, convert, open_interface, per_channel_fixed=True)
-        orders = choose_orders(graph)
-        assert orders is not None
-    rewrite(graph, orders)
+    rewrite(graph, choose_orders(graph))
 
 
 def count_transposes(module: Module | Function) -> int:

@@ -9,7 +9,7 @@ moves), and taken over where the number of transposes becomes less. Ties are dec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from nir.passes.layout.cut import INFINITE, SINK, SOURCE, FlowNetwork
 from nir.passes.layout.frames import Frame
@@ -25,20 +25,16 @@ Orders = dict[int, Order]
 """An order for some of the nodes."""
 
 
-def choose_orders(graph: Graph) -> list[Order] | None:
-    """An order for each node of the graph; None where a tensor would have to be transposed that must not be."""
+def choose_orders(graph: Graph) -> list[Order]:
+    """An order for each node of the graph."""
     orders: list[Order] = [tuple(range(node.rule.strands)) for node in graph.nodes]
     total = sum(tensor.type.nbytes for tensor in graph.tensors.values()) + 1
-    free = True
     for members in _components(graph):
         component = _Component(graph, members, total)
         if not component.is_settled():
             for node, order in component.solve().items():
                 orders[node] = order
-    for tensor in graph.tensors.values():
-        if _is_fixed(tensor):
-            free = free and not _needed(tensor, orders)
-    return orders if free or graph.per_channel_fixed else None
+    return orders
 
 
 def _components(graph: Graph) -> Iterable[list[int]]:
@@ -60,10 +56,6 @@ def _components(graph: Graph) -> Iterable[list[int]]:
                         seen[site.node] = True
                         members.append(site.node)
         yield members
-
-
-def _is_fixed(tensor: Tensor) -> bool:
-    return tensor.type.quantisation is not None and tensor.type.quantisation.is_per_channel
 
 
 def _frame(site: Site, orders: Sequence[Order] | Orders) -> Frame:
@@ -121,27 +113,37 @@ class _Component:
 
     def _weight(self, tensor: Tensor) -> int:
         weight = self.total + tensor.type.nbytes
-        return weight << 64 if _is_fixed(tensor) else weight
+        parameters = tensor.type.quantisation
+        return 3 * weight if parameters is not None and parameters.is_per_channel else weight  # with two casts
 
     # --- candidates ---
 
     def _candidates(self) -> list[Orders]:
-        """What follows from each need at the border; the most wanted first."""
+        """What follows from each need at the border, the most wanted first, and from what an open interface may be."""
         found: list[Orders] = []
         wanted: Counter[int] = Counter()
-        for tensor in self.tensors:
+        for tensor, frame, weight in self._needs():
             sites = [site for site in (tensor.maker, *tensor.users) if site.frame is None]
-            fixed = {site.frame for site in (tensor.maker, *tensor.users) if site.frame is not None}
-            for frame in sorted(fixed):
-                index = self._known(found, tensor, sites, frame)
-                if index is None and len(found) < _CANDIDATES:
-                    orders = self._followed(tensor, sites, frame)
-                    if orders:
-                        index = len(found)
-                        found.append(orders)
-                if index is not None:
-                    wanted[index] += 1
+            index = self._known(found, tensor, sites, frame)
+            if index is None and len(found) < _CANDIDATES:
+                orders = self._followed(tensor, sites, frame)
+                if orders:
+                    index = len(found)
+                    found.append(orders)
+            if index is not None:
+                wanted[index] += weight
         return [found[index] for index, _ in wanted.most_common()]
+
+    def _needs(self) -> Iterator[tuple[Tensor, Frame, int]]:
+        """Tensors, frames in which they are made or needed whatever is chosen, and how much that counts."""
+        for tensor in self.tensors:
+            frames = {site.frame for site in (tensor.maker, *tensor.users) if site.frame is not None}
+            for frame in sorted(frames):
+                yield tensor, frame, 1
+        for node in self.nodes.values():
+            for order in sorted(node.allowed or ()):
+                for tensor, site in node.tensors:
+                    yield tensor, site.need(order), 0
 
     def _known(self, found: list[Orders], tensor: Tensor, sites: list[Site], frame: Frame) -> int | None:
         """The candidate by which a tensor has the key of `frame` already."""

@@ -13,7 +13,7 @@ from nir.ir import Function, InferenceError, Operation, TensorType, Value
 from nir.ops.constant import Const
 from nir.ops.shape import Transpose
 from nir.passes.layout.frames import Frame, identity, inverse, key, through
-from nir.passes.layout.products import Absorption, accepts_exchanged_rows
+from nir.passes.layout.products import Absorption, accepts_exchanged_rows, has_channels
 from nir.passes.layout.rules import (
     Order,
     Port,
@@ -97,15 +97,12 @@ class Graph:
     """The tensors and nodes of a function.
 
     With `convert` operations in NCHW need their images as NHWC. `open_interface` lets parameters and results that are
-    images be either. `per_channel_fixed` makes operations on tensors with a scale per channel take them as they are.
+    images be either.
     """
 
-    def __init__(
-        self, function: Function, convert: bool, open_interface: bool, per_channel_fixed: bool = False
-    ) -> None:
+    def __init__(self, function: Function, convert: bool, open_interface: bool) -> None:
         self.function = function
         self.convert = convert
-        self.per_channel_fixed = per_channel_fixed
         self.tensors: dict[Value, Tensor] = {}
         self.nodes: list[Node] = []
         self.node_of: dict[Operation, int] = {}
@@ -169,7 +166,7 @@ class Graph:
             self._make(value, Site(value.shape, None, frame=image_frame(True, len(value.shape))))
 
     def _add_node(self, op: Operation) -> None:
-        rule = None if self._is_barrier(op) else rule_of(op)
+        rule = None if op in self.absorption.chain else rule_of(op)
         index = -1
         if rule is not None:
             index = self.node_of[op] = len(self.nodes)
@@ -186,14 +183,6 @@ class Graph:
             port = None if rule is None else rule.results[place]
             frame = identity(len(value.shape)) if port is None else None
             self._make(value, Site(value.shape, None, index, port, frame))
-
-    def _is_barrier(self, op: Operation) -> bool:
-        if op in self.absorption.chain:
-            return True
-        return self.per_channel_fixed and any(
-            value is not None and value not in self.constants and _has_channels(value)
-            for value in (*op.operands, *op.results)
-        )
 
     def _fixed(self, value: Value, frame: Frame) -> Site:
         view = self.root(value)[1]
@@ -221,13 +210,9 @@ class Graph:
             self.nodes[site.node].tensors.append((tensor, site))
 
 
-def _has_channels(value: Value) -> bool:
-    return value.type.quantisation is not None and value.type.quantisation.is_per_channel
-
-
 def _permutation(op: Transpose) -> Frame | None:
     """The order of a transpose; None where it must stay: a scale per channel does not go along."""
-    if _has_channels(op.input) or _has_channels(op.output):
+    if has_channels(op.input) or has_channels(op.output):
         return None
     try:
         return op.order()

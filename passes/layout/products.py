@@ -102,7 +102,7 @@ def _is_plain(op: Operation, place: int) -> bool:
     """True where every element of an operand is treated alike."""
     value, result = op.operands[place], op.results[0]
     assert value is not None
-    if value.shape != result.shape or any(_has_channels(v) for v in (value, result)):
+    if value.shape != result.shape or any(has_channels(v) for v in (value, result)):
         return False
     return all(
         other is None or other is value or (isinstance(other.producer, Const) and other.type.size == 1)
@@ -148,5 +148,6 @@ def accepts_exchanged_rows(value: Value, view: Frame | None) -> Callable[[Frame]
     return accepts
 
 
-def _has_channels(value: Value) -> bool:
+def has_channels(value: Value) -> bool:
+    """True for a tensor with a scale per channel."""
     return value.type.quantisation is not None and value.type.quantisation.is_per_channel

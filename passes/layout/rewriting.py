@@ -1,28 +1,15 @@
 """A function written anew: each operation in the order chosen for it, with reshapes and transposes where they are needed.
 
-An operation that has nothing to change stays the object that it was. A tensor is brought into another frame where the
-first user needs it, once for all users. A transpose that the function had is taken for that where it fits.
+An operation that has nothing to change stays the object that it was. storage.py knows where the tensors are.
 """
 
 from __future__ import annotations
 
 from nir.ir import Operation, TensorType, Value, copy_operation
-from nir.ops.shape import Reshape, Transpose
-from nir.passes.layout.constants import Columns, Constants
-from nir.passes.layout.frames import (
-    NEW,
-    TO_NHWC,
-    Frame,
-    identity,
-    inverse,
-    is_complete,
-    key,
-    permutation_between,
-    stored_type,
-    through,
-)
+from nir.ops.shape import Reshape
+from nir.passes.layout.constants import Columns
+from nir.passes.layout.frames import NEW, Frame, identity, inverse, stored_type, through
 from nir.passes.layout.graph import Graph
-from nir.passes.layout.names import Names
 from nir.passes.layout.products import columns_of, rows_sorted
 from nir.passes.layout.rules import (
     Order,
@@ -34,6 +21,7 @@ from nir.passes.layout.rules import (
     image_operands,
     is_nchw,
 )
+from nir.passes.layout.storage import Storage
 
 
 def rewrite(graph: Graph, orders: list[Order]) -> None:
@@ -46,32 +34,18 @@ class _Rewriter:
         self.graph = graph
         self.orders = orders
         self.function = graph.function
-        self.operations: list[Operation] = []
-        self.constants = Constants()
-        self.stored: dict[Value, list[tuple[Frame, Value]]] = {}
-        """The frames in which a tensor is there by now; the first is the one it was made in."""
+        self.storage = Storage(graph)
         self.sorted: dict[Value, Columns] = {}
         """Flat tensors whose rows are in another order than the program says."""
-        self.names = Names(self.function)
-        self.transposes: dict[tuple[Value, Frame], Operation] = {}
-        """The first transpose of the function for each frame of a tensor."""
 
     def run(self) -> None:
         function = self.function
         function.parameters = [self._parameter(index, value) for index, value in enumerate(function.parameters)]
         for op in function.operations:
-            if op.results and op.results[0] in self.graph.views:
-                self.transposes.setdefault(self.graph.views[op.results[0]], op)
-        for op in function.operations:
             self._operation(op)
         results = [self._result(index, value) for index, value in enumerate(function.results)]
         self._set_results(results)
-        listed = []
-        for op in self.operations:
-            listed += (
-                self.constants.forms(op, self.names) if op.results and op.results[0] in self.graph.constants else [op]
-            )
-        function.operations = listed
+        function.operations = self.storage.listed()
 
     # --- the interface ---
 
@@ -79,15 +53,15 @@ class _Rewriter:
         node = self.graph.interface.get(-1 - index)
         frame = identity(len(value.shape)) if node is None else self.orders[node]
         if frame == identity(len(value.shape)):
-            self.stored[value] = [(frame, value)]
+            self.storage.put(value, frame, value)
             return value
         parameter = Value(stored_type(value.type, frame), value.name, None, index)
-        self.stored[value] = [(frame, parameter)]
+        self.storage.put(value, frame, parameter)
         return parameter
 
     def _result(self, index: int, value: Value) -> Value:
         node = self.graph.interface.get(index)
-        return self._in_frame(value, identity(len(value.shape)) if node is None else self.orders[node])
+        return self.storage.in_frame(value, identity(len(value.shape)) if node is None else self.orders[node])
 
     def _set_results(self, results: list[Value]) -> None:
         declared = self.function.declared_result_types
@@ -103,8 +77,7 @@ class _Rewriter:
 
     def _operation(self, op: Operation) -> None:
         if op.results and op.results[0] in self.graph.constants:
-            self.constants.add(op)
-            self.operations.append(op)
+            self.storage.put_constant(op)
         elif op.results and op.results[0] in self.graph.views:
             pass
         elif op in self.graph.node_of:
@@ -117,7 +90,7 @@ class _Rewriter:
         elif op in self.graph.absorption.chain or columns_of(op) is not None:
             self._sorted_product(op)
         else:
-            self._put(op, [self._as_written(value) for value in op.operands], op.attributes)
+            self._put(op, [self.storage.as_written(value) for value in op.operands], op.attributes)
 
     def _in_order(self, op: Operation, rule: Rule, order: Order) -> None:
         if rule.reshapes:
@@ -126,11 +99,11 @@ class _Rewriter:
         operands = []
         for value, port in zip(op.operands, rule.operands, strict=True):
             if value is None or port is None:
-                operands.append(self._as_written(value))
+                operands.append(self.storage.as_written(value))
             elif rule.broadcasts:
-                operands.append(self._in_frame(value, _broadcast_frame(port, order, value)))
+                operands.append(self.storage.in_frame(value, _broadcast_frame(port, order, value)))
             else:
-                operands.append(self._in_frame(value, frame_in(port, order)))
+                operands.append(self.storage.in_frame(value, frame_in(port, order)))
         straight = order == identity(rule.strands)
         attributes = op.attributes if straight else attributes_in(op, rule, order)
         frames = [
@@ -145,13 +118,13 @@ class _Rewriter:
         assert value is not None
         assert taken is not None
         assert made is not None
-        source = self._in_frame(value, frame_in(taken, order), exactly=False)
+        source = self.storage.in_frame(value, frame_in(taken, order), exactly=False)
         frame = frame_in(made, order)
         type = stored_type(result.type, frame)
         if source is value and type == result.type:
             self._put(op, [source], op.attributes, [frame])
         elif source.type == type:
-            self.stored[result] = [(frame, source)]
+            self.storage.put(result, frame, source)
         else:
             self._put_reshape(op, source, type, frame)
 
@@ -160,12 +133,12 @@ class _Rewriter:
         shape = tuple(size or 0 for size in type.shape)
         made = Reshape([source], {"shape": shape}, [type], [result.name], op.location)
         made.comments = op.comments
-        self.operations.append(made)
-        self.stored[result] = [(frame, made.results[0])]
+        self.storage.operations.append(made)
+        self.storage.put(result, frame, made.results[0])
 
     def _image_operation(self, op: Operation) -> None:
         operands = [
-            None if value is None else self._in_frame(value, image_frame(is_image, len(value.shape)))
+            None if value is None else self.storage.in_frame(value, image_frame(is_image, len(value.shape)))
             for value, is_image in zip(op.operands, image_operands(op), strict=True)
         ]
         attributes = {name: value for name, value in op.attributes.items() if name != "layout"}
@@ -187,9 +160,9 @@ class _Rewriter:
             made = copy_operation(op, operands, attributes, types)
         else:
             made = op
-        self.operations.append(made)
+        self.storage.operations.append(made)
         for value, frame, result in zip(op.results, frames, made.results, strict=True):
-            self.stored[value] = [(frame, result)]
+            self.storage.put(value, frame, result)
 
     # --- products ---
 
@@ -201,7 +174,7 @@ class _Rewriter:
             found = self._exchanged(value)
             if found is not None and not attributes.pop(name, False):
                 attributes[name] = True
-            operands.append(self._as_written(value) if found is None else found)
+            operands.append(self.storage.as_written(value) if found is None else found)
         self._put(op, operands, op.attributes if attributes == op.attributes else attributes)
 
     def _exchanged(self, value: Value | None) -> Value | None:
@@ -212,29 +185,28 @@ class _Rewriter:
         rank = len(value.shape)
         own = (*range(rank - 2), rank - 1, rank - 2)
         frames = [frame if view is None else through(view, frame) for frame in (identity(rank), own)]
-        if root in self.graph.constants or any(frame == frames[0] for frame, _ in self.stored[root]):
+        if root in self.graph.constants or any(frame == frames[0] for frame, _ in self.storage.frames(root)):
             return None
-        return next((found for frame, found in self.stored[root] if frame == frames[1]), None)
+        return next((found for frame, found in self.storage.frames(root) if frame == frames[1]), None)
 
     def _sorted_product(self, op: Operation) -> None:
         """A flattening, what follows it, or a fully connected layer: rows may be in another order."""
         absorption = self.graph.absorption
         columns = absorption.columns.get(op.results[0]) if op in absorption.chain else columns_of(op)
         assert columns is not None
+        rows: Columns | None = None
         operands: list[Value | None] = []
-        how: Columns | None = None
         for place, value in enumerate(op.operands):
             if place == 0 and value is not None and self._takes_any_rows(op, value):
-                stored, how = self._any_rows(value, columns)
+                stored, rows = self._any_rows(value, columns)
                 operands.append(stored)
+            elif place == 1 and value is not None and rows is not None and op not in absorption.chain:
+                operands.append(self.storage.sorted_columns(value, rows))
             else:
-                operands.append(self._as_written(value))
-                how = self.sorted.get(value, how) if value is not None else how
-        if op in absorption.chain:
-            if how is not None:
-                self.sorted[op.results[0]] = how
-        elif how is not None and op.operands[1] is not None:
-            operands[1] = self.constants.needed(op.operands[1], identity(2), how)
+                operands.append(self.storage.as_written(value))
+                rows = self.sorted.get(value, rows) if value is not None else rows
+        if op in absorption.chain and rows is not None:
+            self.sorted[op.results[0]] = rows
         self._put(op, operands, op.attributes)
 
     def _takes_any_rows(self, op: Operation, value: Value) -> bool:
@@ -243,84 +215,14 @@ class _Rewriter:
         if root in self.graph.constants:
             return False
         accepts = self.graph.absorption.acceptance(op, 0, view)
-        return accepts is not None and accepts(self.stored[root][0][0])
+        return accepts is not None and accepts(self.storage.frames(root)[0][0])
 
     def _any_rows(self, value: Value, columns: int) -> tuple[Value, Columns | None]:
         """The image as it is stored, and how its rows are sorted then."""
         root, view = self.graph.root(value)
-        frame, stored = self.stored[root][0]
+        frame, stored = self.storage.frames(root)[0]
         own = frame if view is None else through(inverse(view), frame)
         return stored, rows_sorted(value.shape, columns, own)
-
-    # --- frames ---
-
-    def _as_written(self, value: Value | None) -> Value | None:
-        return None if value is None else self._in_frame(value, identity(len(value.shape)))
-
-    def _in_frame(self, value: Value, own: Frame, exactly: bool = True) -> Value:
-        """A value as it is stored in a frame; `exactly` also where dimensions of size 1 stand."""
-        root, view = self.graph.root(value)
-        frame = own if view is None else through(view, own)
-        if root in self.graph.constants:
-            return self.constants.needed(root, frame)
-        there = self.stored[root]
-        shape = root.shape
-        for known, stored in there:
-            if known == frame or (not exactly and key(known, shape) == key(frame, shape)):
-                return stored
-        alike = next((stored for known, stored in there if key(known, shape) == key(frame, shape)), None)
-        made = None if alike is None else self._reshaped(root, alike, frame)
-        if made is None:
-            made = self._transposed(root, frame)
-        there.append((frame, made))
-        return made
-
-    def _reshaped(self, root: Value, stored: Value, frame: Frame) -> Value | None:
-        """A tensor that has its elements in the right sequence, in the shape of a frame; None where that is unknown."""
-        type = stored_type(root.type, frame)
-        if stored.type == type:
-            return stored
-        if type.shape.count(None) > (0 if 0 in type.shape else 1):
-            return None
-        shape = tuple(-1 if size is None else size for size in type.shape)
-        made = Reshape([stored], {"shape": shape}, [type], [self.names.derived(stored.name, "reshaped")])
-        made.location = root.producer.location if root.producer is not None else None
-        self.operations.append(made)
-        return made.results[0]
-
-    def _transposed(self, root: Value, frame: Frame) -> Value:
-        source_frame, source = next(
-            (known, stored) for known, stored in self.stored[root] if is_complete(known, len(root.shape))
-        )
-        rank = len(root.shape)
-        full = frame
-        if not is_complete(frame, rank):
-            kept = [axis for axis in frame if axis != NEW]
-            full = (*(axis for axis in range(rank) if axis not in kept), *kept)
-        made = self._transpose(root, source, source_frame, full)
-        self.stored[root].append((full, made))
-        if full == frame:
-            return made
-        reshaped = self._reshaped(root, made, frame)
-        assert reshaped is not None
-        return reshaped
-
-    def _transpose(self, root: Value, source: Value, source_frame: Frame, frame: Frame) -> Value:
-        permutation = permutation_between(source_frame, frame)
-        type = stored_type(root.type, frame)
-        written = self.transposes.pop((root, frame), None)
-        if written is not None:
-            same = source is written.operands[0] and written.results[0].type == type
-            if same and permutation == written.attributes.get("permutation"):
-                made = written
-            else:
-                made = copy_operation(written, [source], {"permutation": permutation}, [type])
-        else:
-            suffix = "nhwc" if frame == TO_NHWC else "nchw" if source_frame == TO_NHWC else "transposed"
-            made = Transpose([source], {"permutation": permutation}, [type], [self.names.derived(root.name, suffix)])
-            made.location = root.producer.location if root.producer is not None else None
-        self.operations.append(made)
-        return made.results[0]
 
 
 def _broadcast_frame(port: Port, order: Order, value: Value) -> Frame:

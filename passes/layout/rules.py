@@ -243,27 +243,33 @@ def _reshape(op: Operation) -> Rule | None:
 
 
 def _common_runs(left: Shape, right: Shape) -> tuple[Port, Port] | None:
-    """The finest runs of dimensions of equal size; those of size 1 belong to the run before them (or the first)."""
+    """The finest runs of dimensions of equal size.
+
+    Where both shapes go on with a dimension of size 1 that is a run; others of size 1 belong to the run before them.
+    """
     if None in left or None in right or 0 in left or 0 in right:
         return None
     runs: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
-    long = tuple([axis for axis, size in enumerate(shape) if size != 1] for shape in (left, right))
-    places, starts = [0, 0], [0, 0]
-    while places[0] < len(long[0]) and places[1] < len(long[1]):
-        sizes = [shape[long[i][places[i]]] or 0 for i, shape in enumerate((left, right))]
-        places = [places[0] + 1, places[1] + 1]
+    shapes, place = (left, right), [0, 0]
+    while place[0] < len(left) and place[1] < len(right):
+        start, sizes = list(place), [1, 1]
+        for side in (0, 1):
+            sizes[side] = shapes[side][place[side]] or 0
+            place[side] += 1
         while sizes[0] != sizes[1]:
             side = 0 if sizes[0] < sizes[1] else 1
-            if places[side] == len(long[side]):
+            if place[side] == len(shapes[side]):
                 return None
-            sizes[side] *= (left, right)[side][long[side][places[side]]] or 0
-            places[side] += 1
-        for i, shape in enumerate((left, right)):
-            end = long[i][places[i]] if places[i] < len(long[i]) else len(shape)
-            runs[i].append(tuple(range(starts[i], end)))
-            starts[i] = end
-    if not runs[0]:  # one element
-        return (tuple(range(len(left))),), (tuple(range(len(right))),)
+            sizes[side] *= shapes[side][place[side]] or 0
+            place[side] += 1
+        for side in (0, 1):
+            runs[side].append(tuple(range(start[side], place[side])))
+    for side in (0, 1):  # what is left has size 1
+        rest = tuple(range(place[side], len(shapes[side])))
+        if runs[side]:
+            runs[side][-1] += rest
+        elif rest:
+            return (tuple(range(len(left))),), (tuple(range(len(right))),)
     return tuple(runs[0]), tuple(runs[1])
 
 

@@ -14,6 +14,7 @@ from nir.errors import ConvertError, VerifyError, require_type
 from nir.garbage import collector_paused
 from nir.ir import Module
 from nir.ops.common import Rounding
+from nir.passes.layout import to_nhwc
 from nir.passes.relay_to_nir.converter import ModuleConverter
 from nir.passes.relay_to_nir.entry import NodeEntry
 from nir.passes.relay_to_nir.finishing import finish
@@ -22,6 +23,8 @@ from nir.relay import infer_types
 from nir.relay.ast import Module as RelayModule
 from nir.verify import verify
 
+_LAYOUTS = ("nhwc", "keep")
+
 
 def relay_to_nir(
     relay_module: RelayModule,
@@ -29,14 +32,18 @@ def relay_to_nir(
     foreign: bool = False,
     propagate: bool = True,
     rounding: Rounding | str = Rounding.UPWARD,
+    layout: str = "nhwc",
 ) -> Module:
     """The NIR module of a Relay module's `@main` and of what it calls; parameters keep their names.
 
     `foreign` keeps operators that NIR does not have, as `foreign "relay.<name>"`. Without `propagate` only those
     tensors are quantised for which a `qnn` operator states it, and the module is not verified: a look at what
-    propagation starts from. `rounding` is for `qnn` operators that do not say how they round (TVM's own default is
+    propagation starts from, in the module's own layout. `rounding` is for `qnn` operators that do not say how they round (TVM's own default is
     upward). Where the module says that it rescales in floating point, `@main` says so in the attribute `profile`: the
     numeric profile under which it gives Relay's integers.
+
+    `layout` "nhwc" brings NCHW networks into NHWC (see `to_nhwc`; parameters and results keep their shapes), "keep"
+    leaves every operator in the layout that Relay gives it.
 
     Raises `ConvertError` with everything that cannot be converted, each once, and with how often it occurs.
     """
@@ -46,11 +53,17 @@ def relay_to_nir(
         raise ConvertError("the module has no function @main", expected="def @main(...) { ... }", found=known)
     if relay_module.main.body.checked_type is None:
         infer_types(relay_module)
+    if layout not in _LAYOUTS:
+        raise ConvertError(
+            f"there is no layout '{layout}'", expected=" or ".join(map(repr, _LAYOUTS)), found=repr(layout)
+        )
     converter = ModuleConverter(relay_module, HANDLERS, foreign, Rounding(rounding))
     with collector_paused():
         module = converter.convert()
         finish(module, converter, propagate)
     if propagate:
+        if layout == "nhwc":
+            to_nhwc(module)
         try:
             verify(module)
         except VerifyError as error:

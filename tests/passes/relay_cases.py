@@ -21,6 +21,9 @@ FLOAT_MODELS = sorted(path.parent for path in RELAY.glob("models/*/case.json"))
 TFLITE_MODELS = sorted(path.parent for path in RELAY.glob("models/*/case.npz"))
 
 
+KEPT: dict[str, Any] = {"layout": "keep"}
+"""For tests of what is made of one operator, without the transposes around it that NHWC takes."""
+
 RNG = np.random.default_rng(0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from relay_cases import converted, names, outputs
+from relay_cases import KEPT, converted, names, outputs
 
 from nir.errors import ConvertError
 from nir.passes.relay_to_nir.handlers_image import nearest_indices
@@ -213,6 +213,7 @@ def test_nearest_neighbours(layout: str, mode: str, rounding: str) -> None:
         f"%x: Tensor[{shape}, float32]",
         f'image.resize2d(%x, size=[7, 3], layout="{layout}", method="nearest_neighbor", '
         f'coordinate_transformation_mode="{mode}", rounding_method="{rounding}")',
+        **KEPT,
     )
     rule = rounding or ("round" if mode == "align_corners" else "floor")
     expected = x[nearest_indices(4, 7, mode, rule)][:, nearest_indices(5, 3, mode, rule)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from relay_cases import bytes_, converted, floats, main, names, only, outputs
+from relay_cases import KEPT, bytes_, converted, floats, main, names, only, outputs
 
 from nir import relay
 from nir.errors import ConvertError
@@ -174,7 +174,7 @@ def test_weights_that_are_quantised_in_the_graph_are_constants() -> None:
     )
     assert source.source is not None
     weight, scale = floats(2, 3, 1, 1), np.array([0.02, 0.05], np.float32)
-    module = relay_to_nir(relay.load(source.source.text, {"w": weight, "s": scale}))
+    module = relay_to_nir(relay.load(source.source.text, {"w": weight, "s": scale}), **KEPT)
     assert names(module) == ["conv_2d"]
     (constant,) = (op for op in module.main if op.name == "const")
     assert constant.attributes["value"].name == "w"
