@@ -109,12 +109,12 @@ class LocalResponseNormalization(Normalisation, name="local_response_normalizati
     def normalise(self, real: Array) -> Array:
         squares = np.moveaxis(np.square(real, dtype=np.float64), self.axis, -1)
         size = squares.shape[-1]
-        # Sums of windows are differences of running sums.
-        running = np.concatenate([np.zeros((*squares.shape[:-1], 1)), np.cumsum(squares, axis=-1)], axis=-1)
-        places = np.arange(size)
-        radius = min(self.radius, size)
-        last, first = np.minimum(places + radius + 1, size), np.maximum(places - radius, 0)
-        sums = np.moveaxis(running[..., last] - running[..., first], -1, self.axis).astype(np.float32)
+        # Each window is summed by itself: of running sums the differences lose small squares beside a large one.
+        sums = squares.copy()
+        for offset in range(1, min(self.radius, size - 1) + 1):
+            sums[..., offset:] += squares[..., :-offset]
+            sums[..., :-offset] += squares[..., offset:]
+        sums = np.moveaxis(sums, -1, self.axis).astype(np.float32)
         return real / np.power(np.float32(self.bias) + np.float32(self.alpha) * sums, np.float32(self.beta))
 
 

@@ -71,6 +71,14 @@ def test_local_response_normalization(drawn: Any, radius: int, seed: int) -> Non
     assert np.allclose(apply("local_response_normalization", x, **attributes), exact, rtol=1e-5, atol=1e-6)
 
 
+def test_neighbours_of_other_windows_do_not_count() -> None:
+    """The square of 1e10 is so large that beside it the others would be lost."""
+    found = apply(
+        "local_response_normalization", np.array([1e10, 0, 1, 2], np.float32), radius=1, bias=1.0, alpha=1.0, beta=0.5
+    )
+    assert np.allclose(found, [1, 0, 1 / 6**0.5, 2 / 6**0.5], rtol=1e-6)
+
+
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 def test_instance_normalization(layout: str) -> None:
     x = floats(5, 2, 5, 4, 3) * 3 + 100
