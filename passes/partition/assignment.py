@@ -65,15 +65,7 @@ def assign(weighed: Weighed, targets: Sequence[str], worth: Worth | None = None,
     while True:
         owners = [next((i for i, reasons in enumerate(of_node) if not reasons), None) for of_node in objections]
         regions = find_owned_regions(weighed.graph, owners, connected=connected)
-        given_up = False
-        for region in regions:
-            operators = sum(weighed.operators[node] for node in region.nodes)
-            found = worth.objection(operators, sum(weighed.macs[node] for node in region.nodes))
-            if found is not None or not operators:
-                reason = Reason(targets[region.owner], TOO_SMALL, "A region is worth a call", found or "no operators")
-                given_up = True
-                for node in region.nodes:
-                    objections[node][region.owner].append(reason)
+        given_up = _not_worth_a_call(weighed, regions, worth)
         if not given_up:
             outside = {
                 node: tuple(reason for reasons in objections[node] for reason in reasons)
@@ -81,3 +73,23 @@ def assign(weighed: Weighed, targets: Sequence[str], worth: Worth | None = None,
                 if owner is None
             }
             return Assignment(regions, outside)
+        # What one target gives up may make a region of the next one large enough: the preferred target comes first.
+        first = min(region.owner for region, _ in given_up)
+        for region, found in given_up:
+            if region.owner == first:
+                reason = Reason(targets[first], TOO_SMALL, "The region is worth a call", found)
+                for node in region.nodes:
+                    objections[node][first].append(reason)
+
+
+def _not_worth_a_call(weighed: Weighed, regions: Sequence[Region], worth: Worth) -> list[tuple[Region, str]]:
+    """Regions that are not worth a call, and what they lack."""
+    found = []
+    for region in regions:
+        operators = sum(weighed.operators[node] for node in region.nodes)
+        lack = worth.objection(operators, sum(weighed.macs[node] for node in region.nodes))
+        if lack is None and not operators:
+            lack = "nothing is left to do"
+        if lack is not None:
+            found.append((region, lack))
+    return found

@@ -11,7 +11,8 @@ TARGET = "target"
 
 
 def inline_regions(module: Module) -> Module:
-    """A module without regions: the graph that partitioning was given, in the order that `dependency_order` gives.
+    """A module without regions: the graph that partitioning was given. Functions that called regions have their
+    operations in the order that `dependency_order` gives.
 
     Constants of a region are those of the function that calls it where name, type and elements agree. Functions with a
     target that nothing refers to any more are left out.
@@ -19,9 +20,11 @@ def inline_regions(module: Module) -> Module:
     result = copy_module(module)
     regions = {function.name: function for function in result if TARGET in function.attributes}
     for function in result:
+        inliner = _Inliner(function, regions)
         while any(isinstance(op, Call) and op.callee in regions for op in function.operations):
-            _Inliner(function, regions).run()
-        function.operations = dependency_order(function)
+            inliner.run()
+        if inliner.replaced:
+            function.operations = dependency_order(function)
     used = {name for function in result if function.name not in regions for op in function for name in callees(op)}
     result.functions = {name: f for name, f in result.functions.items() if name not in regions or name in used}
     return result

@@ -182,11 +182,11 @@ class _Scope(ExprMutator):
 
     def children(self, expr: Expr) -> Sequence[Expr]:
         graph = self.graph
-        if self._is_border(expr):
-            group = self.group_of.get(expr)
-            return [key[0] for key in group.inputs] if group is not None else ()
         if isinstance(expr, TupleGetItem):
-            return (graph.resolved(expr.tuple_value),)
+            value = graph.resolved(expr.tuple_value)
+            return self._before(value) if self._is_border(value) else (value,)
+        if self._is_border(expr):
+            return self._before(expr)
         if isinstance(expr, Var):
             return (graph.bound[expr],) if expr in graph.bound else ()
         if isinstance(expr, Let) and expr.var in graph.bound:
@@ -194,6 +194,11 @@ class _Scope(ExprMutator):
         if isinstance(expr, Call) and isinstance(expr.op, Op):
             return () if graph.is_constant(expr) else expr.args
         return expr.children()
+
+    def _before(self, expr: Expr) -> Sequence[Expr]:
+        """What has to be copied before something at the border is asked for: what the group's call takes."""
+        group = self.group_of.get(expr)
+        return [key[0] for key in group.inputs] if group is not None else ()
 
     def visit_call(self, call: Call) -> Expr:
         if self._is_border(call):

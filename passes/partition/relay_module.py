@@ -9,6 +9,7 @@ from typing import Any
 
 from nir.errors import PartitionError, require_type
 from nir.garbage import collector_paused
+from nir.ir import Operation
 from nir.passes.partition.assignment import Weighed, Worth, assign
 from nir.passes.partition.nir_module import chosen_targets
 from nir.passes.partition.regions import Region
@@ -115,15 +116,20 @@ def _regions(
     for each in found:
         nodes = sorted(node for group in each.nodes for node in groups.members[group])
         inner = [
-            composite([graph.nodes[node] for node in groups.members[group]], groups.operations[group][0].name)
+            composite([graph.nodes[node] for node in groups.members[group]], _chief(groups.operations[group]))
             for group in each.nodes
-            if len(groups.members[group]) > 1 and len(groups.operations[group]) == 1
+            if len(groups.members[group]) > 1 and groups.operations[group]
         ]
         while (name := f"tvmgen_default_nir_main_{number}") in module.functions:
             number += 1
         number += 1
         made.append((region(name, names[each.owner], [graph.nodes[node] for node in nodes], inner), each))
     return made
+
+
+def _chief(operations: Sequence[Operation]) -> str:
+    """The operator that does the work: others only bring filters in order."""
+    return max(operations, key=lambda op: (op.macs(), operations.index(op))).name
 
 
 def _outside(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nir.ir import Module, Operation, Trait
+from nir.ir import Module, Operation, Trait, Value
 from nir.ops.common import Rounding
 from nir.passes.partition.graph import Dag, execution_order
 from nir.passes.partition.relay_graph import RelayGraph
@@ -68,7 +68,9 @@ class Converted:
         return entry is not None and _is_constant(entry)
 
     def groups(self, graph: RelayGraph) -> Groups:
-        """The groups of a function's nodes. A call that nothing is made of belongs to what takes its result."""
+        """The groups of a function's nodes. A call whose result was not made, since what takes it makes both in one
+        operation, belongs to what takes it.
+        """
         made: list[list[Operation]] = [[] for _ in graph.nodes]
         for op in self.module.main.operations:
             expr = self.makers.get(op.results[0]) if op.results and Trait.CONSTANT not in op.traits else None
@@ -76,12 +78,18 @@ class Converted:
             if node is not None:
                 made[node].append(op)
         joined = _Union(len(graph.nodes))
-        for node, operations in enumerate(made):
-            if not operations and graph.is_operator(node):
+        live = {value for op in self.module.main.operations for value in op.results}
+        live.update(self.module.main.parameters)
+        for node, expr in enumerate(graph.nodes):
+            if graph.is_operator(node) and not any(value in live for value in self._results(expr)):
                 for consumer in graph.dag.successors[node]:
                     if graph.is_operator(consumer):
                         joined.union(node, consumer)
         return _runnable(graph, joined, made)
+
+    def _results(self, expr: Expr) -> list[Value]:
+        """The values that an expression became."""
+        return [value for leaf in self.converter.memos[0][expr].leaves() for value in leaf.outputs]
 
 
 def alone(graph: RelayGraph) -> Groups:
