@@ -49,12 +49,6 @@ class ModuleDraft:
         """Operations so far, constants not counted."""
         return self.size + self.main.size
 
-    def control(self) -> tuple[type[Operation], ...]:
-        """The operators of control flow that the limits allow."""
-        elements, allowed = self.limits.elements, self.limits.operators
-        needs = {Call: set(), If: {ElementType.BOOL}, While: {ElementType.BOOL, ElementType.I32}}
-        return tuple(operator for operator, needed in needs.items() if operator in allowed and needed <= elements)
-
     def grow_control(self, operator: type[Operation], into: FunctionDraft | None = None, depth: int = 0) -> None:
         """Adds a call, a branch or a loop to `into` (`main`), and its functions to the module."""
         function = self.main if into is None else into
@@ -134,7 +128,7 @@ class ModuleDraft:
         callee.closed = True
         if not grow:
             return callee
-        control = self.control() if depth + 1 < DEEPEST else ()
+        control = self.limits.control() if depth + 1 < DEEPEST else ()
         for _ in range(self.choices.within(0, 3)):
             if control and self.choices.flag(6):
                 self.grow_control(self.choices.pick(control), callee, depth + 1)

@@ -14,11 +14,13 @@ from typing import Any
 from nir.ir import ConstantData, ElementType, Function, Module, Operation, TensorType, Value
 from nir.ops import OPERATORS
 from nir.ops.constant import Const
+from nir.ops.control import Call
+from nir.ops.control_flow import If, While
 from nir.testing.caching import remembered
-from nir.testing.choices import Choices, Simplest
+from nir.testing.choices import Choices
 from nir.testing.contents import constant_array
-from nir.testing.operand_quantisation import parameters_for
-from nir.testing.operator_proposals import Refusal, Signature, Style, frame_of, learn, propose, simplified
+from nir.testing.operand_quantisation import parameters_for, per_channel
+from nir.testing.operator_proposals import Refusal, Signature, Style, frame_of, learn, propose, simplest, simplified
 
 _RECENT = 8
 """How many of the last values a new operation may start from."""
@@ -36,6 +38,20 @@ class Limits:
     size: int = 2000
     """Greatest number of elements of a tensor."""
 
+    def control(self) -> tuple[type[Operation], ...]:
+        """The operators of control flow that can be drawn."""
+        needs: dict[type[Operation], set[ElementType]] = {
+            Call: set(),
+            If: {ElementType.BOOL},
+            While: {ElementType.BOOL, ElementType.I32},
+        }
+        return tuple(op for op, needed in needs.items() if op in self.operators and needed <= self.elements)
+
+    def allow(self, signature: Signature) -> bool:
+        """Whether an operation may have these operands and results."""
+        types = (*signature.types, *signature.results)
+        return all(type is None or self.allows(type) for type in types)
+
     def allows(self, type: TensorType) -> bool:
         """Whether values may have this type."""
         if type.element not in self.elements or type.size > self.size:
@@ -47,23 +63,21 @@ class Limits:
 
 @remembered(32)
 def styles_within(limits: Limits) -> dict[type[Operation], tuple[Style, ...]]:
-    """The styles of each operator within the limits; operators without any are left out."""
+    """The styles of each operator whose simplest operation is within the limits; operators without any are left out."""
     allowed = {}
     for operator in limits.operators:
-        styles = tuple(style for style in learn(operator).styles if _style_allowed(style, limits))
+        styles = tuple(style for style in learn(operator).styles if _style_allowed(operator, style, limits))
         if styles:
             allowed[operator] = styles
     return allowed
 
 
-def _style_allowed(style: Style, limits: Limits) -> bool:
+def _style_allowed(operator: type[Operation], style: Style, limits: Limits) -> bool:
     if style.element not in limits.elements or (style.result is not None and style.result not in limits.elements):
         return False
-    if limits.quantised is None or not (style.element.is_integer or (style.result and style.result.is_integer)):
+    if limits == Limits(limits.operators):
         return True
-    if limits.quantised:
-        return style.kind != "raw" or not style.element.is_integer or style.element.bits == 32
-    return style.kind == "raw" and not style.parameters
+    return limits.allow(simplest(operator, style))
 
 
 Sort = tuple[ElementType, str, int]
@@ -172,30 +186,28 @@ class FunctionDraft:
                 fitting = [value for value, sort in zip(recent, sorts, strict=True) if sort in taken]
                 start = choices.pick(fitting)
                 return self._grow_from(operator, choices.pick(taken[sort_of(start.type)]), start)
-        operator = candidates[place][0]
-        return self.grow_with(operator, choices.pick(styles_within(self.limits)[operator]))
+        return self.grow_with(candidates[place][0])
 
     def _grow_from(self, operator: type[Operation], style: Style, start: Value) -> bool:
         try:
             signature = propose(operator, style, self.choices, start.type, side=self.limits.side)
         except Refusal:
-            return self.grow_with(operator, style)
-        return self._add(signature, start) or self._grow_simply()
+            return self._grow_afresh(operator, style)
+        return self._add(signature, start) or self._grow_afresh(operator, style)
 
-    def grow_with(self, operator: type[Operation], style: Style) -> bool:
-        """Adds an operation of this operator on operands of its own."""
-        return self._add(simplified(operator, style, self.choices, self.limits.side), None) or self._grow_simply()
+    def grow_with(self, operator: type[Operation]) -> bool:
+        """Adds an operation of this operator on operands of its own: any element type first, then any style with it."""
+        styles = styles_within(self.limits)[operator]
+        element = self.choices.pick(list(dict.fromkeys(style.element for style in styles)))
+        return self._grow_afresh(operator, self.choices.pick([style for style in styles if style.element is element]))
 
-    def _grow_simply(self) -> bool:
-        """Adds what is sure to fit, after something did not."""
-        for operator, styles in styles_within(self.limits).items():
-            if self._add(propose(operator, styles[0], Simplest(), rank=learn(operator).ranks[0]), None):
-                return True
-        return False
+    def _grow_afresh(self, operator: type[Operation], style: Style) -> bool:
+        signature = simplified(operator, style, self.choices, self.limits.side)
+        return self._add(signature, None) or self._add(simplest(operator, style), None)
 
     def _add(self, signature: Signature, main: Value | None) -> bool:
         """Adds an operation with this signature; False where a result is out of bounds."""
-        if not all(self.limits.allows(type) for type in signature.results):
+        if not self.limits.allow(signature):
             return False
         operands: list[Value | None] = []
         fresh = self.choices.below(3)
@@ -228,9 +240,11 @@ class FunctionDraft:
 
 
 def fresh_type(choices: Choices, limits: Limits) -> TensorType:
-    """A type within the limits."""
+    """A type within the limits: raw, quantised, or quantised per channel."""
     element = choices.pick([e for e in ElementType if e in limits.elements])
     shape = tuple(1 + choices.below(limits.side) for _ in range(choices.below(5)))
     if not element.is_integer or limits.quantised is False or (limits.quantised is None and not choices.flag()):
         return TensorType(element, shape)
+    if shape and choices.flag(3):
+        return TensorType(element, shape, per_channel(choices, shape, choices.below(len(shape))))
     return TensorType(element, shape, choices.pick(parameters_for(element)))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from nir.ir import ElementType, Quantisation, TensorType, Trait
 from nir.testing.caching import remembered
+from nir.testing.choices import Choices
 from nir.testing.operator_hints import STYLES
 from nir.testing.proposal import Proposal
 
@@ -27,7 +28,7 @@ def parameters_for(element: ElementType) -> tuple[Quantisation, ...]:
     points = (middle, low, high, min(max(3, low), high)) if element.bits < 32 else (0, 0, 0, low, high, 7)
     return tuple(
         Quantisation.per_tensor(SCALES[place % len(SCALES)], points[place % len(points)])
-        for place in range(4 * len(SCALES))
+        for place in range(2 * len(SCALES))
     )
 
 
@@ -53,7 +54,10 @@ def quantise(proposal: Proposal, style: str) -> Parameters:
         first = own[proposal.primary]
         return [first if element is proposal.element else None for element in proposal.elements]
     if style == "channel":
-        own[proposal.primary] = _per_channel(proposal)
+        if not proposal.shape:
+            return [None] * len(proposal.elements)  # a scalar has no channels
+        axis = proposal.choices.below(len(proposal.shape))
+        own[proposal.primary] = per_channel(proposal.choices, proposal.shape, axis)
     elif style.startswith("sum"):
         _as_sum(proposal, own, style == "sum per channel")
     elif style == "coordinates":
@@ -73,29 +77,28 @@ def _own(proposal: Proposal, element: ElementType | None, index: int) -> Quantis
     return known[(proposal.choices.below(len(known)) + index) % len(known)]
 
 
-def _per_channel(proposal: Proposal, axis: int | None = None, shape: Sequence[int] | None = None) -> Quantisation:
-    """A scale per slice; zero points now and then."""
-    choices, shape = proposal.choices, proposal.shape if shape is None else shape
-    axis = choices.below(len(shape)) if axis is None and shape else axis or 0
-    count = shape[axis] if shape else 1
+def per_channel(choices: Choices, shape: Sequence[int], axis: int) -> Quantisation:
+    """A scale per slice of a dimension; zero points now and then."""
     start = choices.below(len(SCALES))
-    points = [(place * 3) % 7 for place in range(count)] if choices.flag(4) else None
-    return Quantisation.per_channel([SCALES[(start + place) % len(SCALES)] for place in range(count)], axis, points)
+    points = [(place * 3) % 7 for place in range(shape[axis])] if choices.flag(4) else None
+    return Quantisation.per_channel(
+        [SCALES[(start + place) % len(SCALES)] for place in range(shape[axis])], axis, points
+    )
 
 
-def _as_sum(proposal: Proposal, own: Parameters, per_channel: bool) -> None:
+def _as_sum(proposal: Proposal, own: Parameters, several: bool) -> None:
     """A filter with one scale or one per output channel, and a bias that is raw or on the scale of the products."""
     filter = proposal.names.index("filter")
     axis = getattr(proposal.operator, "channel_dimension", 0)
-    if per_channel:
-        own[filter] = _per_channel(proposal, axis, proposal.operand_shape("filter"))
+    if several:
+        own[filter] = per_channel(proposal.choices, proposal.operand_shape("filter"), axis)
     if "bias" not in proposal.names:
         return
     bias, left, right = proposal.names.index("bias"), own[0], own[filter]
     own[bias] = None
     if left is not None and right is not None and proposal.choices.flag():
         products = [left.scale * scale for scale in right.scales]
-        own[bias] = Quantisation.per_channel(products, 0) if per_channel else Quantisation.per_tensor(products[0])
+        own[bias] = Quantisation.per_channel(products, 0) if several else Quantisation.per_tensor(products[0])
 
 
 def _of_cell(proposal: Proposal, index: int, style: str) -> Quantisation | None:

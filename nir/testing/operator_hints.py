@@ -154,6 +154,7 @@ SHAPES: Mapping[tuple[str, str], Callable[[Proposal, KnownShape], KnownShape]] =
 
 # --- elements ---
 
+
 def _extents(type: TensorType) -> list[int]:
     """The shape of what is made here: its dimensions are known."""
     return [size or 0 for size in type.shape]

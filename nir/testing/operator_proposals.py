@@ -399,4 +399,9 @@ def simplified(operator: type[Operation], style: Style, choices: Choices, side: 
         except Refusal as refusal:
             optional = frozenset(frame_of(operator).optional_attributes)
             without = without | {refusal.at} if refusal.at in optional - without else optional
-    return propose(operator, style, Simplest(), rank=ranks[-1])
+    return simplest(operator, style)
+
+
+def simplest(operator: type[Operation], style: Style) -> Signature:
+    """The signature that a style was learned with."""
+    return propose(operator, style, Simplest(), rank=learn(operator).ranks[-1])

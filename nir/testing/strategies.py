@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
 
 from nir.interp.plan import find_function
 from nir.ir import ElementType, Function, Module, Operation, Value
@@ -76,11 +77,10 @@ def _operations(draw: st.DrawFn, operators: tuple[type[Operation], ...], limits:
         made = function.constant(fresh_type(choices, limits))
         function.finish(draft.module, [made])
         return draft.module  # type: ignore[return-value]
-    styles = styles_within(limits).get(operator)
-    if styles is None:
-        draft.grow_control(operator)
+    if operator in styles_within(limits):
+        function.grow_with(operator)
     else:
-        function.grow_with(operator, choices.pick(styles))
+        draft.grow_control(operator)
     results = function.operations[-1].results
     function.finish(draft.module, results)
     return _with_main_first(draft.module)
@@ -115,6 +115,8 @@ def modules(
     check_bounds("results", min_results, max_results, least=1)
     names = [op.name for op in OPERATORS if op is not Foreign or allow_foreign] if operators is None else operators
     limits = limits_of(names, elements, quantised, max_side, max_elements)
+    if not styles_within(limits) and not (control_flow and limits.control()) and Foreign not in limits.operators:
+        raise InvalidArgument("no operator can be drawn without control flow")
     return _modules(limits, (min_operators, max_operators), (min_results, max_results), control_flow)
 
 
@@ -124,7 +126,7 @@ def _modules(
 ) -> DrawnModule:
     choices = Choices(draw)
     draft = ModuleDraft(choices, limits, DrawnModule())
-    control = draft.control() if control_flow else ()
+    control = limits.control() if control_flow else ()
     if Foreign in limits.operators:
         control = (*control, Foreign)
     plain = bool(styles_within(limits))
