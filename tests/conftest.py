@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Folders of tests must not stand in for packages of their names that are not installed: TVM asks for torch.
+sys.modules.update({name: None for name in ("onnx", "tflite", "torch") if importlib.util.find_spec(name) is None})  # type: ignore[misc]
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # for `from data import ...`, whatever the import mode
 
-from data import data_root
+from data import data_root  # noqa: E402
+
+torch = importlib.util.find_spec("torch")
+if torch is not None and torch.origin is None:  # the folder tests/torch, which TVM would take for PyTorch
+    sys.modules["torch"] = None  # type: ignore[assignment]
 
 if importlib.util.find_spec("nir.passes") is None:
     pytest.exit(
