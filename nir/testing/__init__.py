@@ -14,7 +14,7 @@ def test_something(program: RelayProgram, seed: int) -> None:
 from __future__ import annotations
 
 from nir.testing.relay_draft import Tensor
-from nir.testing.relay_programs import RelayProgram, relay_programs
+from nir.testing.relay_programs import RelayProgram, drawable_operators, relay_programs
 from nir.testing.strategies import DrawnModule, inputs_for, modules, operations
 from nir.testing.type_strategies import element_types, quantisations, shapes, tensor_types, tensors
 
@@ -22,6 +22,7 @@ __all__ = [
     "DrawnModule",
     "RelayProgram",
     "Tensor",
+    "drawable_operators",
     "element_types",
     "inputs_for",
     "modules",

@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,8 +64,9 @@ class Disagreement:
         lines = [f"// {line}" for line in f"{self.stage}: {self.message}".splitlines()]
         header, body = self.program.text.split("\n", 1)
         (folder / f"{name}.relay").write_text("\n".join([header, *lines, body]), encoding="utf-8")
-        arrays = {} if self.seed is None else self.program.arrays(self.seed)
-        np.savez(folder / f"{name}.npz", **self.program.weights, **arrays)
+        inputs = {} if self.seed is None else self.program.arrays(self.seed)
+        arrays: dict[str, Any] = {**self.program.weights, **inputs}
+        np.savez(folder / f"{name}.npz", **arrays)
 
 
 @dataclass

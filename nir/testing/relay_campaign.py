@@ -1,7 +1,11 @@
-"""Many drawn Relay programs, compared in batches, counted, and each failure made small and saved."""
+"""Many drawn Relay programs, compared in batches, counted, and each failure made small and saved.
+
+python -m nir.testing.relay_campaign 2000 --seed 1 --folder failures
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
 import time
 from collections import Counter
@@ -15,18 +19,23 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
 from nir.testing.relay_agreement import Disagreement, disagreements
+from nir.testing.relay_draft import HALF_ULP, is_float
 from nir.testing.relay_programs import RelayProgram, drawable_operators, operators_of, relay_programs
 
 
 @dataclass
 class Campaign:
-    """What a campaign drew and found. `calls` counts operators, `programs` the programs that have them."""
+    """What a campaign drew and found. `calls` counts operators, `programs` the programs that have them.
+
+    `ulps` are the bounds of float results, in units in the last place of the greatest number that the result may have.
+    """
 
     examples: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     programs: Counter[str] = field(default_factory=Counter)
     structures: set[str] = field(default_factory=set)
     sizes: list[int] = field(default_factory=list)
+    ulps: list[float] = field(default_factory=list)
     failures: list[Disagreement] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -38,6 +47,8 @@ class Campaign:
         self.programs.update(set(names))
         self.structures.add(re.sub(r"(?<![%\w])-?\d+(\.\d+)?f?|Tensor\[[^]]*\]", "", program.text))
         self.sizes.append(len(names))
+        floats = (tensor for tensor in program.outputs if is_float(tensor) and tensor.magnitude)
+        self.ulps += [tensor.error / (2 * HALF_ULP * tensor.magnitude) for tensor in floats]
 
     def summary(self) -> str:
         """The figures, in a few lines; operators that were never drawn are named."""
@@ -49,6 +60,8 @@ class Campaign:
                 f"{self.examples} programs of {len(self.structures)} structures in {self.seconds:.0f} s, "
                 f"{len(self.failures)} of them failed",
                 f"operators per program: median {median(self.sizes or [0]):.0f}, at most {max(self.sizes or [0])}",
+                f"{len(self.ulps)} float results, {self.ulps.count(0.0)} of them exact, the others within "
+                f"{median([bound for bound in self.ulps if bound] or [0]):.0f} ulps (median)",
                 f"{len(counts)} operators, each drawn {min(counts)} times or more, median {median(counts):.0f}; "
                 f"rarest: {rare}",
                 *([f"never drawn: {', '.join(never)}"] if never else []),
@@ -169,3 +182,22 @@ def smallest(
     except Exception:  # `_Shown`, or what Hypothesis says when time is up and a program fails no more
         return best
     return best
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a campaign as the command line says; the status is 1 where something failed."""
+    parser = argparse.ArgumentParser(description="Compare both ways from Relay, NIR and TVM, on drawn programs.")
+    parser.add_argument("examples", type=int, nargs="?", default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=16, help="programs to one TVM module")
+    parser.add_argument("--folder", type=Path, help="where failures are saved")
+    options = parser.parse_args(arguments)
+    campaign = run_campaign(
+        options.examples, seed=options.seed, batch=options.batch, folder=options.folder, progress=print
+    )
+    print(campaign.summary(), *campaign.failures, sep="\n")
+    return 1 if campaign.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -28,7 +28,8 @@ def choice(draft: Draft) -> None:
     condition = None if x is None else _condition(draft)
     if x is None or y is None or condition is None:
         return
-    made = replace(x, **widest(x, y))
+    bounds = widest(x, y)
+    made = replace(x, magnitude=bounds["magnitude"], error=bounds["error"])
     branches = [_changed(draft, tensor, tensor.name) for tensor in (x, y)]
     if draft.choose(True, False):
         text = f"if ({condition}) {{ {branches[0]} }} else {{ {branches[1]} }}"

@@ -162,10 +162,9 @@ def extents(draft: Draft) -> None:
     if x is None:
         return
     if draft.choose(True, False):
-        text, shape = f'shape_of({x.name}, dtype="int32")', (len(x.shape),)
+        draft.integers((len(x.shape),), f'shape_of({x.name}, dtype="int32")', x, magnitude=max(x.shape))
     else:
-        text, shape = f'ndarray_size({x.name}, dtype="int32")', ()
-    draft.integers(shape, text, x, magnitude=math.prod(x.shape))
+        draft.integers((), f'ndarray_size({x.name}, dtype="int32")', x, magnitude=math.prod(x.shape))
 
 
 STEPS = (

@@ -49,8 +49,8 @@ def average(draft: Draft) -> None:
             f"nn.avg_pool2d({x.name}, pool_size=[2, 2], strides=[{step}, {step}], padding=[{padding}, {padding}], "
             f'layout="{layout}", ceil_mode={ceil}, count_include_pad={counts})'
         )
-        sides = (windows(side, 2, step, padding, ceil) for side in (rows, columns))
-        shape = image_shape(x.shape[0], *sides, channels, layout)
+        high, wide = (windows(side, 2, step, padding, ceil) for side in (rows, columns))
+        shape = image_shape(x.shape[0], high, wide, channels, layout)
     else:
         text, shape = whole_windows(draft, x, layout, "avg")
     error = x.error + 2 * (rows * columns + 1) * HALF_ULP * x.magnitude

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nir.testing.relay_draft import LIMITS, Draft, Step, Tensor, image_shape, is_exact, is_quantised, spatial
-from nir.testing.relay_images import windows
+from nir.testing.relay_images import window_choices, windows
 from nir.testing.relay_quantised_products import MODES
 
 _FUNCTIONS = ("tanh", "sigmoid", "hardswish", "abs", "erf", "exp")
@@ -128,14 +128,14 @@ def average_pool(draft: Draft) -> None:
     if x is None:
         return
     rows, columns, channels = spatial(x, layout)
-    step, padding, counts = draft.choose(2, 1), draft.choose(0, 1), draft.choose(False, True)
-    shape = image_shape(
-        x.shape[0], *(windows(side, 2, step, padding, False) for side in (rows, columns)), channels, layout
-    )
+    (step, padding, ceil), counts = window_choices(draft), draft.choose(False, True)
+    high, wide = (windows(side, 2, step, padding, ceil) for side in (rows, columns))
+    shape = image_shape(x.shape[0], high, wide, channels, layout)
     out = draft.parameters(shape, x.dtype) if draft.choose(True, False) else x
     text = (
         f"qnn.avg_pool2d({x.name}, {x.parameters}, {out.parameters}, pool_size=[2, 2], strides=[{step}, {step}], "
-        f'padding=[{padding}, {padding}, {padding}, {padding}], layout="{layout}", count_include_pad={counts})'
+        f'padding=[{padding}, {padding}, {padding}, {padding}], layout="{layout}", ceil_mode={ceil}, '
+        f"count_include_pad={counts})"
     )
     draft.result(out, text, x, shape=shape)
 
