@@ -15,10 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # for `from data impor
 
 from data import data_root  # noqa: E402
 
-torch = importlib.util.find_spec("torch")
-if torch is not None and torch.origin is None:  # the folder tests/torch, which TVM would take for PyTorch
-    sys.modules["torch"] = None  # type: ignore[assignment]
-
 if importlib.util.find_spec("nir.passes") is None:
     pytest.exit(
         "NIR is not installed in this environment: run `make test`, or `pip install -e '.[test]'`", returncode=2
