@@ -24,7 +24,8 @@ from nir.errors import NirError, NirWarning
 COMMANDS = {
     "check": "Check that files are well-formed NIR.",
     "fmt": "Rewrite files in the canonical format.",
-    "run": "Run a file in the reference interpreter.",
+    "run": "Run a file in the reference interpreter, or compiled by TVM.",
+    "compile": "Compile a file to a library or to TVMScript.",
     "convert": "Convert a Relay model to NIR.",
     "partition": "Split a model between host and accelerators.",
     "relay": "Move Relay models to today's TVM.",

@@ -1,4 +1,4 @@
-"""`nir run`: a file in the reference interpreter."""
+"""`nir run`: a file in the reference interpreter, or compiled by TVM."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+import nir.tvm
 from nir.cli.files import STANDARD, read_arrays, read_module, write_arrays
 from nir.interp import DEFAULT_PROFILE, PROFILES, Interpreter, Trace, random_inputs
+from nir.interp.inputs import check_inputs
 from nir.interp.plan import find_function
 from nir.interp.trace import TraceRecord, statistics
-from nir.ir import Function, Operation
+from nir.ir import Function, Module, Operation
 from nir.source import printable
 from nir.verify import verify
 
@@ -42,6 +44,13 @@ _WHOLE_LINES = 100_000
     show_default=True,
     help="How real values become integers: whose integers the results shall equal.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["interpreter", "tvm"]),
+    default="interpreter",
+    show_default=True,
+    help="What computes: NIR itself, or LLVM by way of TVM. Integers are the same.",
+)
 @click.option("--function", metavar="NAME", help="The function to run. Default: @main, or the only one.")
 @click.option("--trace", is_flag=True, help="Show every value: minimum, maximum, mean, and the time it took.")
 @click.option(
@@ -53,30 +62,49 @@ def command(
     seed: int | None,
     outputs: str | None,
     profile: str,
+    engine: str,
     function: str | None,
     trace: bool,
     threads: int,
 ) -> None:
-    """Verify FILE and run it in the reference interpreter; `-` is standard input.
+    """Verify FILE and run it, in the reference interpreter unless --engine says otherwise; `-` is standard input.
 
     \b
     Examples:
       nir run model.nir --inputs in.npz --outputs out.npz --profile relay
       nir run model.nir --seed 1 --trace
+      nir run model.nir --seed 1 --engine tvm
     """
+    if trace and engine != "interpreter":
+        raise click.UsageError("--trace shows what the interpreter computes: leave out --engine.")
     module = read_module(file)
     verify(module)
     entry = find_function(module, function)
     arrays = _inputs(entry, inputs, seed)
     recorded = Trace() if trace else None
-    with _progress() as progress:
-        results = Interpreter(module, profile, threads).run(arrays, entry.name, recorded, progress)
+    if engine == "tvm":
+        results = _compiled(module, entry, arrays, profile)
+    else:
+        with _progress() as progress:
+            results = Interpreter(module, profile, threads).run(arrays, entry.name, recorded, progress)
     if outputs is not None:
         write_arrays(outputs, results)
     console = _console(to_error=outputs == STANDARD)
     if recorded is not None:
         console.print(trace_table(recorded.records))
     console.print(_results_table(entry, results))
+
+
+def _compiled(
+    module: Module, entry: Function, inputs: Mapping[str, np.ndarray[Any, Any]], profile: str
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The results of `entry`, compiled for this machine and run once."""
+    arrays = check_inputs(entry, inputs)
+    progress = (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
+    compiled = nir.tvm.compile(module, function=entry.name, profile=profile, progress=progress)
+    names = [parameter.name for parameter in compiled.parameters]
+    results = compiled.run(dict(zip(names, arrays, strict=True)))
+    return {f"output_{index}": array for index, array in enumerate(results)}
 
 
 def _console(to_error: bool) -> Console:

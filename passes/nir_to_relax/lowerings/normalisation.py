@@ -145,7 +145,7 @@ def _local_response(site: Site) -> Value:
     size, radius = site.shape[axis], min(op.radius, site.shape[axis])
 
     def sums(x: te.Tensor) -> te.Tensor:
-        offset = te.reduce_axis((-radius, 2 * radius + 1), name="offset")
+        offset = te.reduce_axis((-radius, radius + 1), name="offset")
 
         def total(*index: Any) -> Any:
             place = list(index)
@@ -158,10 +158,11 @@ def _local_response(site: Site) -> Value:
 
     program = site.program()
     x, total = program.operand(site.args[0]), program.operand(site.te(sums, site.args[0], name="neighbours"))
+    beta = program.parameter(np.float32(op.beta), "float32", opaque=True)  # TVM warns of literal exponents
 
     def formula() -> Any:
         base = literal(op.bias) + literal(op.alpha) * total.value.astype("float32")
-        return (x.value.astype("float32") / tirx.pow(base, literal(op.beta))).astype(site.dtype)
+        return (x.value.astype("float32") / tirx.pow(base, beta.value)).astype(site.dtype)
 
     return program.emit(formula, "normalise")
 
