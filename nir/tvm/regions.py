@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nir.errors import ConvertError, NirError, RunError, suggestion
+from nir import passes
+from nir.errors import ConvertError, suggestion
 from nir.ir import Function, Module, TensorType
 from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.runtime_program import Program, encode
@@ -40,16 +41,17 @@ def region_functions(module: Any) -> dict[str, Any]:
     return {name: found[name] for name in sorted(found, key=lambda name: (len(name), name))}
 
 
-def region_to_nir(function: Any, name: str) -> Module:
-    """A region as a NIR module with the one function `name`, whose signature is the region's.
+def region_to_nir(module: Any, name: str) -> Module:
+    """The region `name` of a Relax module as a NIR module with one function of that name and of the region's signature.
 
-    Raises `ConvertError` where it contains an operator that NIR does not have.
+    Images lie as NHWC inside. Raises `ConvertError` where the region contains an operator that NIR does not have.
     """
     tvm = require_tvm("converting regions")
+    function = module[name]
     plain = tvm.relax.Function(function.params, function.body, function.ret_ty, function.is_pure)
-    single = tvm.IRModule({tvm.ir.GlobalVar("main"): plain.with_attr("global_symbol", "main")})
-    module = _convert(single)
-    main = module.functions["main"]
+    functions = {symbol: f for symbol, f in module.functions_items() if isinstance(f, tvm.tirx.PrimFunc)}
+    functions[tvm.ir.GlobalVar("main")] = plain.with_attr("global_symbol", "main")
+    main = passes.relax_to_nir(tvm.IRModule(functions), layout="nhwc").functions["main"]
     return Module([Function(name, main.parameters, main.operations, main.results, main.attributes)])
 
 
@@ -79,7 +81,7 @@ def lower_regions(
         return module
     encoded = {}
     for name, function in regions.items():
-        body = given.get(name) or region_to_nir(function, name)
+        body = given.get(name) or region_to_nir(module, name)
         _check_signature(tvm, name, function, body)
         encoded[name] = encode(body, str(function.attrs.get(PROFILE, profile)), function=name, embed=embed)
     return _replace_calls(tvm, module, encoded)
@@ -166,19 +168,3 @@ def _with_values(tvm: Any, function: Any, names: set[str], change: Callable[[Any
             expected="calls of regions among the bindings of a function",
         )
     return changed
-
-
-def _convert(module: Any) -> Module:
-    raise NirError("not there yet")
-
-
-__all__ = [
-    "CODEGEN",
-    "INVOKE",
-    "PROFILE",
-    "RunError",
-    "is_region",
-    "lower_regions",
-    "region_functions",
-    "region_to_nir",
-]

@@ -94,7 +94,8 @@ def test_a_fresh_process_gives_the_same_outputs(library: Path, script: str) -> N
 def test_a_process_without_the_runtime_is_told_what_is_missing(library: Path) -> None:
     script = FULL.replace(", nir.tvm.runtime", "")
     done = subprocess.run([sys.executable, "-c", script, str(library.parent)], capture_output=True, text=True)
-    assert done.returncode != 0 and "nir.runtime.invoke" in done.stderr
+    assert done.returncode != 0
+    assert "nir.runtime.invoke" in done.stderr
 
 
 def test_a_library_is_loaded_in_this_process(library: Path) -> None:
@@ -103,7 +104,8 @@ def test_a_library_is_loaded_in_this_process(library: Path) -> None:
     assert close(model(INPUT), expected)
     frozen = INPUT.copy()
     frozen.flags.writeable = False
-    assert close(model(frozen), expected) and close(model(np.asfortranarray(INPUT)), expected)
+    assert close(model(frozen), expected)
+    assert close(model(np.asfortranarray(INPUT)), expected)
     with pytest.raises(RunError, match="cannot run"):
         model(INPUT[:, :2])
     with pytest.raises(RunError, match="cannot run"):
@@ -174,7 +176,8 @@ def test_weights_are_stored_once(tmp_path: Path) -> None:
         for op in program.interpreter.module.functions[program.function.name]
         if op.name == "const" and op.attributes["value"].array.size > 1000
     ]
-    assert len(constants) == 2 and np.shares_memory(*constants)
+    assert len(constants) == 2
+    assert np.shares_memory(*constants)
 
 
 # --- other machines ---
@@ -202,9 +205,8 @@ def test_objects_for_android(everything: bool, lowered: tvm.IRModule, tmp_path: 
     assert names == (["devc.o"] if everything else ["lib0.o", "devc.o"])
     defined, needed = set(), set()
     for name in names:
-        assert re.search(r"Class:\s+ELF64", header(tmp_path / name)) and re.search(
-            r"Machine:\s+AArch64", header(tmp_path / name)
-        )
+        assert re.search(r"Class:\s+ELF64", header(tmp_path / name))
+        assert re.search(r"Machine:\s+AArch64", header(tmp_path / name))
         assert re.search(r"Type:\s+REL", header(tmp_path / name))
         for symbol, section in symbols(tmp_path / name).items():
             (needed if section == "UND" else defined).add(symbol)
@@ -224,7 +226,8 @@ def test_libraries_for_aarch64(compiler: str, everything: bool, lowered: tvm.IRM
     command = ["aarch64-linux-gnu-gcc"] if compiler == "gcc" else [*ZIG, "-target", "aarch64-linux-gnu"]
     path = tmp_path / "model.so"
     nir.tvm.build(offloaded() if everything else lowered, AARCH64).export(path, compiler=command)
-    assert re.search(r"Type:\s+DYN", header(path)) and re.search(r"Machine:\s+AArch64", header(path))
+    assert re.search(r"Type:\s+DYN", header(path))
+    assert re.search(r"Machine:\s+AArch64", header(path))
     assert symbols(path)["__tvm_ffi__library_bin"] != "UND"
 
 

@@ -1,0 +1,240 @@
+"""Partitioning a Relax module: what a target runs goes into regions, functions with the attribute Codegen = "nir".
+
+    split = nir.tvm.partitioning.partition_relax(module, targets=["apu"])
+    compiled = nir.tvm.compile(split.module)          # regions run on NIR, the rest on LLVM
+    split.report                                      # what went where, and why
+
+What a target supports is decided on the NIR module that the whole function is converted to; `partitioning_atoms` says how
+its operations are found again in Relax, `nir.passes.partition` which of them make regions. Importing this module imports
+TVM.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from nir.errors import PartitionError
+from nir.garbage import collector_paused
+from nir.ir import ElementType, Operation
+from nir.passes.partition import Outside, RegionReport, Report, Weighed, Worth, assign, chosen_targets, execution_order
+from nir.passes.partition.writing import write_partition
+from nir.passes.relax_to_nir import convert_with_origins, relax_to_nir
+from nir.targets import Reason, Target
+from nir.tvm.partitioning_atoms import Atom, AtomBuilder, AtomGraph
+from nir.tvm.partitioning_building import Block, ModuleBuilder, inline_relax_regions, names_after
+from nir.tvm.regions import region_functions
+
+DEBUG_FOLDER = "nir_debug"
+"""Where `nir_debug=True` writes, in the current folder."""
+
+
+@dataclass(frozen=True)
+class RelaxPartition:
+    """A partitioned Relax module and its report. `source` is the module that was partitioned, parameters bound."""
+
+    module: tvm.IRModule
+    report: Report
+    source: tvm.IRModule
+
+    def inlined(self) -> tvm.IRModule:
+        """The module with the regions put back."""
+        return inline_relax_regions(self.module)
+
+
+def partition_for_nir(
+    mod: tvm.IRModule,
+    params: Mapping[str, Any] | None = None,
+    nir_targets: Sequence[str | Target] = ("apu",),
+    nir_debug: bool | str | os.PathLike[str] = False,
+    **options: Any,
+) -> tvm.IRModule:
+    """`nir.partition_for_nir` for a Relax module: the partitioned module.
+
+    `nir_debug` writes the regions as `.nir` files, the report and the picture to a folder, `nir_debug` or the one named.
+    """
+    result = partition_relax(mod, params, nir_targets, **options)
+    if nir_debug:
+        write_relax_partition(result, DEBUG_FOLDER if isinstance(nir_debug, bool) else nir_debug)
+    return result.module
+
+
+def partition_relax(
+    module: tvm.IRModule,
+    params: Mapping[str, Any] | None = None,
+    targets: Sequence[str | Target] = ("apu",),
+    *,
+    connected: bool = False,
+    minimum_operators: int = 1,
+    minimum_macs: int = 0,
+    prefix: str = "nir",
+) -> RelaxPartition:
+    """Splits `main` of a Relax module between TVM and `targets`, in order of preference.
+
+    `params` are arrays for parameters of `main`, which become constants. Regions are called `nir_0`, `nir_1`, ... after
+    `prefix`; their attribute "nir.target" names the target. They hold the constants that they need. The other options
+    are those of `nir.passes.partition`. Bindings that nothing needs are dropped.
+
+    Raises `PartitionError` for an unknown target, a module that is partitioned already, and one whose `main` branches;
+    `ConvertError` where the module holds what NIR cannot; `RunError` without TVM.
+    """
+    source = _prepared(module, params)
+    chosen: list[Target] = chosen_targets(targets)
+    names = [target.name for target in chosen]
+    conversion = convert_with_origins(source, layout="keep", foreign=True)
+    with collector_paused():
+        graph = AtomBuilder(source["main"], conversion).build()
+        weighed = _weighed(graph, chosen)
+        assignment = assign(weighed, names, Worth(minimum_operators, minimum_macs), connected)
+        owners = {region.nodes[0]: names[region.owner] for region in assignment.regions}
+        free = names_after(prefix, (symbol.name_hint for symbol in source.get_global_vars()))
+        blocks = [
+            Block(atoms, next(free), owners[atoms[0]]) if atoms[0] in owners else Block(atoms)
+            for atoms in execution_order(graph.dag, [region.nodes for region in assignment.regions])
+        ]
+        builder = ModuleBuilder(source, "main", graph, blocks)
+        result = builder.build()
+    reports = tuple(_region_report(graph, block, result[block.name]) for block in blocks if block.name is not None)
+    outside = tuple(
+        Outside(_name(graph.atoms[node]), _operator(graph, graph.atoms[node]), weighed.macs[node], reasons)
+        for node, reasons in sorted(assignment.reasons.items())
+        if weighed.operators[node]
+    )
+    return RelaxPartition(result, Report(tuple(names), reports, outside), source)
+
+
+def write_relax_partition(result: RelaxPartition, folder: str | os.PathLike[str]) -> list[Path]:
+    """Writes the regions as `.nir` files, the report and the picture to `folder`, and `partitioned.txt`, TVMScript without constants."""
+    module = relax_to_nir(result.module, foreign=True)
+    for report in result.report.regions:
+        module[report.name].attributes["target"] = report.target
+    written = write_partition(module, result.report, folder)
+    text = Path(folder) / "partitioned.txt"
+    text.write_text(result.module.script(show_meta=False), "utf-8")
+    return [*written, text]
+
+
+def _prepared(module: Any, params: Mapping[str, Any] | None) -> tvm.IRModule:
+    """The module with `params` bound. Raises `PartitionError` for what cannot be partitioned."""
+    if not isinstance(module, tvm.IRModule) or "main" not in {v.name_hint for v in module.get_global_vars()}:
+        raise PartitionError("this is no Relax module with a function 'main'", found=type(module).__name__)
+    regions = region_functions(module)
+    if regions:
+        raise PartitionError(
+            f"the module is partitioned already: '{next(iter(regions))}' is a region",
+            hint="nir.tvm.partitioning.inline_relax_regions puts the regions back",
+        )
+    if params:
+        arrays = {name: np.asarray(v.numpy() if hasattr(v, "numpy") else v) for name, v in params.items()}
+        known = [variable.name for variable in module["main"].params]
+        unknown = [name for name in arrays if name not in known]
+        if unknown:
+            raise PartitionError(f"'main' has no parameter '{unknown[0]}'", found=", ".join(known))
+        module = relax.transform.BindParams("main", arrays)(module)
+    main = module["main"]
+    if not isinstance(main, relax.Function) or not isinstance(main.body, relax.SeqExpr):
+        raise PartitionError("'main' is no Relax function whose body is a sequence of bindings")
+    if any(isinstance(binding.value, relax.If) for block in main.body.blocks for binding in block.bindings):
+        raise PartitionError("'main' branches, and cannot be partitioned as one graph")
+    return module
+
+
+# --- what targets say ---
+
+
+def _weighed(graph: AtomGraph, targets: Sequence[Target]) -> Weighed:
+    objections = [[_against(graph, atom, target) for target in targets] for atom in graph.atoms]
+    sizes = [len(atom.operations) if atom.host_only is None else _is_call(graph, atom) for atom in graph.atoms]
+    macs = [sum(op.macs() for op in atom.operations) for atom in graph.atoms]
+    return Weighed(graph.dag, objections, sizes, macs)
+
+
+def _against(graph: AtomGraph, atom: Atom, target: Target) -> tuple[Reason, ...]:
+    """What a target has against an atom: what it has against its operations, and what a region cannot hold."""
+    if atom.host_only is not None:
+        return (Reason(target.name, "no-tensor", "A result is a tensor that NIR has as well", atom.host_only),)
+    reasons = [reason for op in atom.operations for reason in target.reasons(op)]
+    strange = next((v for v in (*atom.inputs, *atom.outputs) if not _crosses(v)), None)
+    if strange is not None:
+        sentence = "Tensors that go into and out of a region have an element type of NIR and a known shape"
+        reasons.append(Reason(target.name, "border", sentence, f"'{strange.name}' is {strange.ty}"))
+    called = next((v for v in map(graph.bindings.__getitem__, atom.bindings) if not _is_plain(v.value)), None)
+    if called is not None:
+        reasons.append(Reason(target.name, "no-calls", "Calls of functions stay with the host", called.var.name))
+    return tuple(dict.fromkeys(reasons))
+
+
+_ELEMENTS = frozenset(element.numpy.name for element in ElementType)
+
+
+def _crosses(variable: Any) -> bool:
+    """Whether a variable can be a parameter or result of a region."""
+    type = variable.ty
+    return (
+        isinstance(type, relax.TensorType)
+        and type.shape is not None
+        and all(isinstance(extent, tvm.tirx.IntImm) for extent in type.shape)
+        and str(type.dtype) in _ELEMENTS
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a region can hold a binding of `value`: operators, what NIR knows of tensor programs, and tuples."""
+    return not isinstance(value, tvm.ir.Call) or isinstance(value.op, tvm.ir.Op)
+
+
+def _is_call(graph: AtomGraph, atom: Atom) -> int:
+    return sum(isinstance(graph.bindings[index].value, tvm.ir.Call) for index in atom.bindings)
+
+
+# --- the report ---
+
+
+def _operator(graph: AtomGraph, atom: Atom) -> str:
+    """The NIR operator that an atom stands for, the last where there are several; Relax's where there is none."""
+    if atom.operations:
+        return _operator_name(atom.operations[-1])
+    value = graph.bindings[atom.bindings[-1]].value
+    return value.op.name if isinstance(getattr(value, "op", None), tvm.ir.Op) else type(value).__name__.lower()
+
+
+def _operator_name(op: Operation) -> str:
+    return str(op.attributes["operator"]) if op.name == "foreign" else op.name
+
+
+def _name(atom: Atom) -> str:
+    return str(atom.outputs[-1].name)
+
+
+def _region_report(graph: AtomGraph, block: Block, function: relax.Function) -> RegionReport:
+    operations = [op for number in block.atoms for op in graph.atoms[number].operations]
+    constants: dict[Any, int] = {}
+
+    def look(part: Any) -> None:
+        if isinstance(part, tvm.ir.GenericConst):
+            constants[part] = _bytes(part.ty)
+
+    relax.analysis.post_order_visit(function, look)
+    return RegionReport(
+        str(block.name),
+        block.target,
+        dict(Counter(map(_operator_name, operations)).most_common()),
+        sum(op.macs() for op in operations),
+        sum(_bytes(parameter.ty) for parameter in function.params),
+        _bytes(function.ret_ty),
+        sum(constants.values()),
+    )
+
+
+def _bytes(type: Any) -> int:
+    if isinstance(type, relax.TupleType):
+        return sum(map(_bytes, type.fields))
+    return int(np.prod([int(extent) for extent in type.shape], dtype=np.int64)) * np.dtype(str(type.dtype)).itemsize
