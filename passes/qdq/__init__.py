@@ -19,7 +19,7 @@ from __future__ import annotations
 from nir.errors import require_type
 from nir.garbage import collector_paused
 from nir.ir import Function, Module
-from nir.passes.folding.activations import fuse_activation
+from nir.passes.folding.activations import fuse_activation, name_bounds, name_hard_swish
 from nir.passes.folding.editing import sweep
 from nir.passes.folding.padding import fold_padding
 from nir.passes.folding.sums import fold_into_sum
@@ -44,7 +44,8 @@ def fold_qdq(module: Module | Function) -> int:
 def _folded(function: Function) -> int:
     if not any(op.name in ("quantize", "dequantize") for op in function.operations):
         return 0
-    count = sweep(function, sink_dequantize)
+    count = sweep(function, name_bounds, name_hard_swish)
+    count += sweep(function, sink_dequantize)
     count += sweep(function, fold_into_sum)
     count += hoist_quantize(function)
     count += sweep(function, fold_island)

@@ -13,7 +13,7 @@ from nir.ops.profiles import get_profile
 from nir.passes.folding.editing import Sweep, maker
 from nir.passes.folding.known import Known, known, moved_axis, put
 from nir.passes.qdq.acceptance import is_accepted
-from nir.passes.qdq.stored import CHOOSING, MOVING, ORDERING, stored_attributes, stored_operand
+from nir.passes.qdq.stored import CHOOSING, COMPARING, MOVING, ORDERING, stored_attributes, stored_operand
 
 _RESHAPING = ("reshape", "squeeze", "expand_dims")
 _JOINING = ("concatenation", "pack")
@@ -25,6 +25,8 @@ def sink_dequantize(sweep: Sweep, op: Operation) -> bool:
         return False
     if op.name in _JOINING:
         return _join(sweep, op)
+    if op.name in COMPARING:
+        return _compare(sweep, op)
     source = stored_operand(op.operands[0])
     if source is None or source.type.quantisation is None:
         return False
@@ -64,6 +66,17 @@ def _move(sweep: Sweep, op: Operation, operands: list[Value | None]) -> bool:
 
 def _order(sweep: Sweep, op: Operation, source: Value) -> bool:
     made = op.__class__([source], op.attributes, [op.results[0].type], (), op.location)
+    if not is_accepted(made):
+        return False
+    sweep.supersede(op, sweep.add(made))
+    return True
+
+
+def _compare(sweep: Sweep, op: Operation) -> bool:
+    sources = [stored_operand(value) for value in op.operands]
+    if any(source is None for source in sources):
+        return False
+    made = op.__class__(sources, op.attributes, [op.results[0].type], (), op.location)
     if not is_accepted(made):
         return False
     sweep.supersede(op, sweep.add(made))

@@ -40,6 +40,10 @@ ORDERING = frozenset({"argmax", "argmin"})
 """Operators whose result depends on the order of the operand's elements alone."""
 
 
+COMPARING = frozenset({"equal", "greater", "greater_equal", "less", "less_equal", "not_equal"})
+"""Comparisons, which NIR makes between the real values of stored integers."""
+
+
 def stored_operand(value: Value | None) -> Value | None:
     """The stored integers behind a dequantize; None where `value` is no result of one."""
     dequantize = maker(value, "dequantize")

@@ -14,7 +14,7 @@ from tvm import relax, tirx
 
 from nir.errors import ConvertError, suggestion
 from nir.passes.relax_to_relay.known import folded
-from nir.passes.relax_to_relay.primitives import named_primitive
+from nir.passes.relax_to_relay.primitives import named_function, named_primitive
 from nir.passes.relax_to_relay.reading import (
     Unreadable,
     handle,
@@ -185,6 +185,8 @@ class FunctionWalk:
             return FunctionWalk(self.module).function(expr)
         if isinstance(expr, tvm.ir.GlobalVar):
             return expr
+        if isinstance(expr, relax.ExternFunc):
+            return str(expr.global_symbol)
         if tvm.ir.is_prim_expr(expr):
             return None  # a number that is known only at run time
         raise ConvertError(f"'{origin}' is a Relax {type(expr).__name__}, which has no counterpart in Relay")
@@ -230,6 +232,8 @@ class FunctionWalk:
         args = [self._value(argument, origin) for argument in call.args]
         if name == "call_tir":
             name, args = named_primitive(self.module.source, call.args[0], args[1])
+        elif name == "call_dps_packed":
+            name, args = named_function(args)
         site = RelaxCall(name, args, read_attributes(call.attrs), type, origin)
         known = folded(site)
         if known is not None:

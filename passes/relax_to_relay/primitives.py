@@ -36,6 +36,13 @@ def named_primitive(module: Any, function: Any, arguments: Any) -> tuple[str, li
     return (operator, fields) if operator is not None and len(fields) == 2 else (f"call_tir.{name}", fields)
 
 
+def named_function(arguments: list[Any]) -> tuple[str, list[Any]]:
+    """The name `call_dps_packed.<function>` of a call of a function by name, and its arguments."""
+    function, given = arguments[0], arguments[1] if len(arguments) > 1 else ()
+    fields = list(getattr(given, "fields", given if isinstance(given, tuple) else [given]))
+    return f"call_dps_packed.{function}" if isinstance(function, str) else "call_dps_packed", fields
+
+
 def _operator(program: Any) -> str | None:
     """The operator whose operands are both inputs of the program in order, broadcast by numpy's rules."""
     store = _only_store(program.body)

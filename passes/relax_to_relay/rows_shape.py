@@ -122,6 +122,21 @@ def pixel_shuffle(call: RelaxCall) -> Expr:
     return call.relay("nn.depth_to_space", x, block_size=call.attrs["upscale_factor"], layout="NCHW", mode="CRD")
 
 
+def space_to_batch(call: RelaxCall) -> Expr:
+    """Blocks of pixels to batches; block, cells before and after, and what they hold are arguments of a function."""
+    block, before, after = (call.integers(index, "the blocks") for index in (1, 2, 3))
+    value = float(call.number(4, "the padding value"))
+    paddings = tuple(zip(before, after, strict=True))
+    return call.relay("nn.space_to_batch_nd", call.expr(), block_shape=block, paddings=paddings, pad_value=value)
+
+
+def batch_to_space(call: RelaxCall) -> Expr:
+    """Batches to blocks of pixels, cut off at the borders."""
+    block, before, after = (call.integers(index, "the blocks") for index in (1, 2, 3))
+    crops = tuple(zip(before, after, strict=True))
+    return call.relay("nn.batch_to_space_nd", call.expr(), block_shape=block, crops=crops)
+
+
 def meshgrid(call: RelaxCall) -> Expr:
     """Vectors repeated along the dimensions of the others."""
     fields = call.fields()
@@ -155,6 +170,8 @@ def triangle(upper: bool, call: RelaxCall) -> Expr:
 ROWS: RowTable = {
     "broadcast_to": broadcast_to,
     "builtin.stop_lift_params": unchanged,
+    "call_dps_packed.topi.nn.batch_to_space_nd": batch_to_space,
+    "call_dps_packed.topi.nn.space_to_batch_nd": space_to_batch,
     "concat": concat,
     "dynamic_strided_slice": dynamic_strided_slice,
     "expand_dims": to_result_shape,
