@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from nir.ir import ElementType, Operation, TensorType
 from nir.ops.common import Activation, Layout, PaddingScheme
+from nir.ops.pooling import Pooling
 from nir.ops.windows import image_sizes, same_padding
 from nir.targets.shared import known_sizes, no_calls, not_foreign, tensors
 from nir.targets.target import Target, rule
@@ -65,7 +66,8 @@ LEGALISED = {
 }
 """NIR operators, and the Neuron operator that the plug-in makes of TFLite's. TFLite requantises by QUANTIZE."""
 
-_PADDED = {"average_pool_2d", "conv_2d", "depthwise_conv_2d", "max_pool_2d", "transpose_conv_2d"}
+_PADDED = {"average_pool_2d", "max_pool_2d", "transpose_conv_2d"}
+"""Operators whose padding has to be a scheme. Before a convolution, other padding is a PAD of its own."""
 
 
 @rule("operator", decisive=True)
@@ -108,19 +110,18 @@ def padding(op: Operation) -> bool | str:
 
 
 def _same(op: Operation) -> tuple[int, ...] | None:
-    """The cells that SAME adds, or None where sizes are not known."""
-    image, window = op.operands[0], getattr(op, "window", None)
-    assert image is not None, "operators with windows have an image"
-    if window is None:
-        filter = op.operands[1]
-        assert filter is not None, "a convolution has a filter"
-        window = filter.shape[1:3]
-    sizes = image_sizes(image.shape, op.layout)[1:3]  # type: ignore[attr-defined]
-    steps, gaps = op.strides, getattr(op, "dilations", (1, 1))  # type: ignore[attr-defined]
-    if None in sizes or None in window:
-        return None
-    totals = [same_padding(size, w, s, gap) for size, w, s, gap in zip(sizes, window, steps, gaps, strict=True)]
-    return tuple(cells for total in totals for cells in (total // 2, total - total // 2))
+    """The cells that SAME adds to the image of a pooling, or None where sizes are not known."""
+    image = op.operands[0]
+    assert isinstance(op, Pooling), "the other operators are not asked"
+    assert image is not None, "a pooling has an image"
+    sizes = image_sizes(image.shape, op.layout)[1:3]
+    ends = []
+    for size, window, step in zip(sizes, op.window, op.strides, strict=True):
+        if size is None:
+            return None
+        total = same_padding(size, window, step)
+        ends += [total // 2, total - total // 2]
+    return tuple(ends)
 
 
 @rule("last-axis", operators={"softmax", "l2_normalization"})

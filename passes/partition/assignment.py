@@ -48,6 +48,8 @@ class Weighed:
     objections: Sequence[Sequence[tuple[Reason, ...]]]
     operators: Sequence[int]
     macs: Sequence[int]
+    bytes: Sequence[int] | None = None
+    """Bytes that each node gives."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ def assign(weighed: Weighed, targets: Sequence[str], worth: Worth | None = None,
     objections = [[list(reasons) for reasons in of_node] for of_node in weighed.objections]
     while True:
         owners = [next((i for i, reasons in enumerate(of_node) if not reasons), None) for of_node in objections]
-        regions = find_owned_regions(weighed.graph, owners, connected=connected)
+        regions = find_owned_regions(weighed.graph, owners, connected=connected, weights=weighed.bytes)
         given_up = _not_worth_a_call(weighed, regions, worth)
         if not given_up:
             outside = {

@@ -117,7 +117,8 @@ def _weighed(operations: list[Operation], targets: Sequence[Target]) -> Weighed:
     number = {op: index for index, op in enumerate(operations)}
     before = [[number[v.producer] for v in op.operands if v is not None and v.producer in number] for op in operations]
     objections = [[target.reasons(op) for target in targets] for op in operations]
-    return Weighed(Dag(before), objections, [1] * len(operations), [op.macs() for op in operations])
+    given = [sum(value.type.nbytes for value in op.results) for op in operations]
+    return Weighed(Dag(before), objections, [1] * len(operations), [op.macs() for op in operations], given)
 
 
 def _split(

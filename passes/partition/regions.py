@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nir.passes.partition.connected import connected_regions
 from nir.passes.partition.graph import Dag, execution_order
 from nir.passes.partition.phases import Owners, phases
+from nir.passes.partition.placement import settled
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,21 @@ def find_regions(graph: Dag, supported: Sequence[bool], *, connected: bool = Fal
     return [frozenset(region.nodes) for region in find_owned_regions(graph, owners, connected=connected)]
 
 
-def find_owned_regions(graph: Dag, owners: Owners, *, connected: bool = False) -> list[Region]:
+def find_owned_regions(
+    graph: Dag, owners: Owners, *, connected: bool = False, weights: Sequence[int] | None = None
+) -> list[Region]:
     """The same for several accelerators: `owners` has the number of each node's, or None for the host.
 
     All nodes of a region have one owner. With several owners the number is the smallest where the search ends in time,
-    which it does in small graphs.
+    which it does in small graphs. Of as many regions those are sought that few bytes cross: `weights` are what each
+    node gives.
     """
     if len(owners) != len(graph):
         raise ValueError(f"{len(owners)} owners are given for {len(graph)} nodes")
-    regions = connected_regions(graph, owners) if connected else phases(graph, owners)
+    if connected:
+        regions = connected_regions(graph, owners)
+    else:
+        regions = settled(graph, owners, phases(graph, owners), weights)
     found = []
     for block in execution_order(graph, regions):
         owner = owners[block[0]]

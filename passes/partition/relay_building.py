@@ -100,6 +100,13 @@ def _function(graph: RelayGraph, group: Group, prefix: str, composites: Sequence
     return Function(parameters, body, kind, group.attributes)
 
 
+def keys_of(expr: Expr) -> list[Key]:
+    """The tensors that a node gives."""
+    if isinstance(expr.checked_type, TupleType):
+        return [(expr, index) for index in range(len(expr.checked_type.fields))]
+    return [(expr, None)]
+
+
 def type_of(key: Key) -> Type:
     """The type of one tensor. The types of the module have been inferred."""
     expr, index = key

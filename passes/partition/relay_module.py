@@ -13,7 +13,7 @@ from nir.ir import Operation
 from nir.passes.partition.assignment import Weighed, Worth, assign
 from nir.passes.partition.nir_module import chosen_targets
 from nir.passes.partition.regions import Region
-from nir.passes.partition.relay_building import Group, build, composite, region, type_of
+from nir.passes.partition.relay_building import Group, build, composite, keys_of, region, type_of
 from nir.passes.partition.relay_graph import RelayGraph
 from nir.passes.partition.relay_support import (
     AnyTarget,
@@ -104,7 +104,8 @@ def _weighed(graph: RelayGraph, groups: Groups, targets: Sequence[AnyTarget]) ->
         len(members) if by_name or made else 0 for members, made in zip(groups.members, groups.operations, strict=True)
     ]
     macs = [sum(op.macs() for op in made) for made in groups.operations]
-    return Weighed(groups.dag, objections(graph, groups, targets), sizes, macs)
+    given = [sum(_bytes(type_of(key)) for key in keys_of(graph.nodes[members[-1]])) for members in groups.members]
+    return Weighed(groups.dag, objections(graph, groups, targets), sizes, macs, given)
 
 
 def _regions(

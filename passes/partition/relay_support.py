@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nir.ir import Module, Operation, Trait, Value
-from nir.ops.common import Rounding
+from nir.ir import Module, Operation, TensorType, Trait, Value, copy_operation
+from nir.ops.common import Layout, Rounding
 from nir.passes.partition.graph import Dag, execution_order
 from nir.passes.partition.relay_graph import RelayGraph
 from nir.passes.relay_to_nir.converter import ModuleConverter
@@ -133,8 +133,25 @@ def _against(
     if isinstance(target, RelayOperators):
         found = [reason for node in members for reason in target.objections(operator_of(graph.nodes[node]))]
     else:
-        found = [reason for op in operations for reason in target.reasons(op)]
+        found = [reason for op in operations for reason in target.reasons(as_nhwc(op))]
     return tuple(dict.fromkeys(found))
+
+
+def as_nhwc(op: Operation) -> Operation:
+    """The operation in the layout that it has where the region runs: converting a region brings it into NHWC."""
+    if op.attributes.get("layout") is not Layout.NCHW or op.operands[0] is None:
+        return op
+    image = op.operands[0]
+    attributes = {name: value for name, value in op.attributes.items() if name != "layout"}
+    operands = (Value(_channels_last(image.type), image.name), *op.operands[1:])
+    return copy_operation(op, operands, attributes, [_channels_last(value.type) for value in op.results])
+
+
+def _channels_last(type: TensorType) -> TensorType:
+    if type.rank != 4:
+        return type
+    batch, channels, height, width = type.shape
+    return type.with_shape((batch, height, width, channels))
 
 
 def operator_of(expr: Expr) -> str:

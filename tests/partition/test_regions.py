@@ -6,9 +6,11 @@ import random
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from partition_search import fewest_by_trying, in_one_piece, is_acyclic, owned_graphs, set_partitions
 
 from nir.passes.partition import Dag, Region, execution_order, find_owned_regions, find_regions
+from nir.passes.partition.phases import phases
 
 CHAIN = Dag.from_edges(5, [(0, 1), (1, 2), (2, 3), (3, 4)])
 DIAMOND = Dag.from_edges(4, [(0, 1), (0, 2), (1, 3), (2, 3)])
@@ -29,7 +31,7 @@ def check(graph: Dag, owners: list[int | None], regions: list[Region], connected
 
 @pytest.mark.parametrize("connected", [False, True])
 @given(owned_graphs())
-@settings(max_examples=150)
+@settings(max_examples=70)
 def test_one_target_has_as_few_regions_as_exhaustive_search_finds(
     connected: bool, case: tuple[Dag, list[int | None]]
 ) -> None:
@@ -59,6 +61,33 @@ def test_the_search_by_sequences_misses_no_partition(case: tuple[Dag, list[int |
     best = min(len(parts) for parts in set_partitions(supported) if is_acyclic(graph, parts))
     assert best == fewest_by_trying(graph, owners, connected=False)
     assert best == len(find_regions(graph, [owner is not None for owner in owners]))
+
+
+def bytes_across(graph: Dag, regions: list[Region], weights: list[int]) -> int:
+    """What crosses: each node's result once for leaving its region, and once for each region that it enters."""
+    home = {node: index for index, region in enumerate(regions) for node in region.nodes}
+    total = 0
+    for node, consumers in enumerate(graph.successors):
+        others = {home.get(consumer) for consumer in consumers} - {home.get(node)}
+        total += weights[node] * (len(others - {None}) + (node in home and bool(others)))
+    return total
+
+
+@given(owned_graphs(owners=2), st.randoms(use_true_random=False))
+def test_parts_are_placed_where_fewer_bytes_cross(case: tuple[Dag, list[int | None]], random: random.Random) -> None:
+    graph, owners = case
+    weights = [random.randrange(1, 100) for _ in owners]
+    settled = find_owned_regions(graph, owners, weights=weights)
+    plain = [Region(owners[nodes[0]] or 0, tuple(nodes)) for nodes in phases(graph, owners)]
+    assert bytes_across(graph, settled, weights) <= bytes_across(graph, plain, weights)
+    assert len(settled) <= len(plain)
+
+
+def test_what_is_needed_late_runs_late() -> None:
+    # 0 is a large result that only 3 takes, behind the host's 2.
+    graph = Dag.from_edges(4, [(1, 2), (2, 3), (0, 3)])
+    owners = [0, 0, None, 0]
+    assert find_owned_regions(graph, owners) == [Region(0, (1,)), Region(0, (0, 3))]
 
 
 def test_regions_are_convex() -> None:
