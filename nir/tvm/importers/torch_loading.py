@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
 import warnings
 from collections.abc import Sequence
@@ -22,7 +24,7 @@ require_tvm("reading PyTorch programs")
 
 from tvm.relax.frontend.torch import from_exported_program  # noqa: E402
 
-from nir.tvm.importers.torch_quantised import CONVERSIONS  # noqa: E402
+from nir.tvm.importers.torch_quantised import conversions  # noqa: E402
 
 
 def load_torch(opened: Opened, settings: Settings) -> LoadedModel:
@@ -40,7 +42,13 @@ def load_torch(opened: Opened, settings: Settings) -> LoadedModel:
     else:
         program = source
     with front_end("PyTorch programs", name) as watch:
-        module = from_exported_program(program, unwrap_unit_return_tuple=True, custom_convert_map=CONVERSIONS)
+        program = program.run_decompositions()
+        module = from_exported_program(
+            program,
+            unwrap_unit_return_tuple=True,
+            custom_convert_map=conversions(program),
+            run_ep_decomposition=False,
+        )
     module, inputs = fixed_inputs(module, settings.shapes)
     outputs = tuple(
         str(spec.arg.name) for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"
@@ -48,7 +56,15 @@ def load_torch(opened: Opened, settings: Settings) -> LoadedModel:
     return LoadedModel(module, "PyTorch", inputs, outputs, tuple(watch.notes), watch.seconds)
 
 
+_QUANTISED_OPERATORS = ("torch.ao.quantization.fx._decomposed", "torchao.quantization.pt2e")
+"""Modules that tell torch of the operators in quantised programs; the first that there is will do."""
+
+
 def _read(content: bytes, name: str) -> torch.export.ExportedProgram:
+    for module in _QUANTISED_OPERATORS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+            break
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
