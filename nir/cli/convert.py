@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -27,14 +27,25 @@ from nir.tvm.conversion import convert, to_relay
     "--shape", "shapes", multiple=True, metavar="NAME=N,N,...", help="The shape of an input that the model leaves open."
 )
 @click.option("--foreign", is_flag=True, help="Keep operators that NIR does not have as foreign ones.")
-def command(model: str, params: str | None, output: str | None, shapes: tuple[str, ...], foreign: bool) -> None:
+@click.option("--keep-layout", is_flag=True, help="Leave images in the order of dimensions that the model has.")
+@click.option("--tvm-version", metavar="VERSION", help="The TVM that wrote a Relay MODEL that does not say it: 0.8.")
+def command(
+    model: str,
+    params: str | None,
+    output: str | None,
+    shapes: tuple[str, ...],
+    foreign: bool,
+    keep_layout: bool,
+    tvm_version: str | None,
+) -> None:
     """Convert MODEL to NIR; `-` is standard input.
 
     MODEL is ONNX, TFLite, a PyTorch program (.pt2), a Relax module in TVMScript (.py) or JSON, which need TVM, or a
     Relay module (text, JSON or an archive of TVM 0.6 to 0.19), which does not. Its content says which, not its name.
     Where OUT ends in .relay, the model is written as Relay text instead.
 
-    The quantisation parameters of its operators become those of every tensor. Large weights go to a .safetensors file
+    The quantisation parameters of its operators become those of every tensor. Networks in NCHW become NHWC, with a
+    transpose at the entrance and one at the exit. Large weights go to a .safetensors file
     beside OUT; on standard output they stand in the text.
 
     \b
@@ -45,14 +56,15 @@ def command(model: str, params: str | None, output: str | None, shapes: tuple[st
       nir convert model.json -o - | nir check -
     """
     source = read_bytes(STANDARD) if model == STANDARD else model
-    given: dict[str, Any] = {"shapes": _shapes(shapes), "params": params}
+    given: dict[str, Any] = {"shapes": _shapes(shapes), "params": params, "tvm_version": tvm_version}
     if output is None:
         output = STANDARD if model == STANDARD else str(Path(model).with_suffix(".nir"))
     with _progress() as progress:
         if output.endswith(".relay"):
             text = nir.relay.print_module(to_relay(source, progress=progress, **given))
         else:
-            module = convert(source, foreign=foreign, progress=progress, **given)
+            layout: Literal["nhwc", "keep"] = "keep" if keep_layout else "nhwc"
+            module = convert(source, foreign=foreign, layout=layout, progress=progress, **given)
     if output.endswith(".relay"):
         write_bytes(output, text.encode())
         click.echo(output)

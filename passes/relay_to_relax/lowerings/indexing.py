@@ -40,7 +40,8 @@ def _one_hot(site: Site) -> Value:
 def _scatter_elements(reduction: str | None = None) -> Lowering:
     def lower(site: Site) -> Value:
         how = reduction or site.attrs["reduction"]
-        return site.te(topi.scatter_elements, *site.args, axis=site.attrs["axis"], reduction=how)
+        # As an operator, which TVM lowers itself: it does not read its own TVMScript of the tensor program.
+        return site.emit(relax.op.scatter_elements(*site.args, axis=site.attrs["axis"], reduction=how))
 
     return lower
 
