@@ -28,6 +28,7 @@ COMMANDS = {
     "compile": "Compile a file to a library or to TVMScript.",
     "convert": "Convert a Relay model to NIR.",
     "partition": "Split a model between host and accelerators.",
+    "targets": "Describe what targets run.",
     "relay": "Move Relay models to today's TVM.",
     "explain": "Show how each numeric profile rounds one element.",
     "diff": "Show the first difference of two modules or two runs.",
@@ -44,6 +45,7 @@ Examples:
   nir check model.nir
   nir convert model.relay --params model.params -o model.nir
   nir run model.nir --inputs in.npz --outputs out.npz --profile relay
+  nir partition model.nir --targets apu -o split
   nir draw model.nir -o model.svg
 """
 
