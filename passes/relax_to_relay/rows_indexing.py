@@ -6,7 +6,8 @@ import functools
 
 import numpy as np
 
-from nir.passes.relax_to_relay.site import RelaxCall, RowTable
+from nir.passes.relax_to_relay.site import Array, RelaxCall, RowTable
+from nir.passes.relay_to_nir.handlers_image import nearest_indices
 from nir.relay.ast import Constant, Expr
 
 
@@ -66,20 +67,91 @@ def one_hot(call: RelaxCall) -> Expr:
 # --- images ---
 
 
+_ROUNDINGS = ("floor", "round", "round_prefer_floor", "round_prefer_ceil", "ceil")
+
+
 def resize2d(call: RelaxCall) -> Expr:
     """A resize to a size that is an argument in Relax."""
     size = call.integers(1, "the size of the resized image")
-    names = (
-        "layout",
-        "method",
-        "coordinate_transformation_mode",
-        "rounding_method",
-        "cubic_alpha",
-        "cubic_exclude",
-        "extrapolation_value",
-    )
+    if len(size) == 1:
+        size = size * 2
+    mode, method = str(call.attrs["coordinate_transformation_mode"]), str(call.attrs["method"])
+    if mode == "pytorch_half_pixel" and min(size) > 1:
+        mode = "half_pixel"  # that is all that differs
+    if method == "nearest_neighbor":
+        return _nearest(call, size, mode)
+    names = ("layout", "cubic_alpha", "cubic_exclude", "extrapolation_value")
     attrs = {name: call.attrs[name] for name in names}
-    return call.relay("image.resize2d", call.expr(0), size=size, roi=tuple(call.attrs["roi"]), **attrs)
+    return call.relay(
+        "image.resize2d",
+        call.expr(),
+        size=size,
+        roi=tuple(call.attrs["roi"]),
+        method=method,
+        coordinate_transformation_mode=mode,
+        rounding_method=call.attrs["rounding_method"],
+        **attrs,
+    )
+
+
+def _nearest(call: RelaxCall, size: tuple[int, ...], mode: str) -> Expr:
+    """Relay's resize with a rounding that chooses the same pixels; else a choice of rows and one of columns.
+
+    Since Relay's time TVM has changed what "round" does with halves, so names are no guide.
+    """
+    x, layout = call.expr(), str(call.attrs["layout"])
+    shape = call.shape(x)
+    pairs = [(layout.index(letter), made) for letter, made in zip("HW", size, strict=True)]
+    rounding = str(call.attrs["rounding_method"])
+    wanted = [_nearest_pixels(shape[axis], made, mode, rounding) for axis, made in pairs]
+    if any(indices is None for indices in wanted):
+        call.refuse(f"coordinate_transformation_mode {mode} has no counterpart")
+    for candidate in _ROUNDINGS if mode in ("half_pixel", "asymmetric", "align_corners") else ():
+        chosen = [nearest_indices(shape[axis], made, mode, candidate) for axis, made in pairs]
+        if all(map(np.array_equal, chosen, wanted)):
+            return call.relay(
+                "image.resize2d",
+                x,
+                size=size,
+                roi=tuple(call.attrs["roi"]),
+                layout=layout,
+                method="nearest_neighbor",
+                coordinate_transformation_mode=mode,
+                rounding_method=candidate,
+            )
+    for (axis, _), indices in zip(pairs, wanted, strict=True):
+        x = call.relay("take", x, call.constant(indices, "int32"), axis=axis, mode="fast")
+    return x
+
+
+def _nearest_pixels(given: int, made: int, mode: str, rounding: str) -> Array | None:
+    """The pixel that each one of the result is, as today's TVM computes it in float32."""
+    position = np.arange(made, dtype=np.float32)
+    scale, half = np.float32(given) / np.float32(made), np.float32(0.5)
+    if mode == "asymmetric" and made % given == 0 and rounding in ("", "floor"):
+        return np.arange(made) // (made // given)
+    if mode == "half_pixel" or (mode == "pytorch_half_pixel" and made > 1):
+        place = (position + half) * scale - half
+    elif mode == "pytorch_half_pixel":
+        place = np.zeros(made, np.float32)
+    elif mode == "align_corners":
+        place = np.float32(given - 1) / np.float32(max(made - 1, 1)) * position
+    elif mode == "asymmetric":
+        place = scale * position
+    elif mode == "tf_half_pixel_for_nn":
+        place = (position + half) * scale
+    else:
+        return None
+    rounding = rounding or ("round" if mode == "align_corners" else "floor")
+    margin = np.float32(1e-5)
+    rounded = {
+        "round": lambda: np.rint(place),
+        "round_prefer_floor": lambda: np.ceil(place - half),
+        "round_prefer_ceil": lambda: np.floor(place + half),
+        "floor": lambda: np.floor(place + margin),
+        "ceil": lambda: np.ceil(place - margin),
+    }.get(rounding)
+    return None if rounded is None else np.clip(rounded(), 0, given - 1).astype(np.int64)
 
 
 # --- known tensors ---

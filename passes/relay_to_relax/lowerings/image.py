@@ -27,7 +27,7 @@ def nearest_index(source: int, target: int, mode: str, rounding: str) -> Array:
     position = np.arange(target, dtype=np.float32)
     scale = np.float32(source) / np.float32(target)
     half = np.float32(0.5)
-    if mode == "asymmetric" and target % source == 0:
+    if mode == "asymmetric" and target % source == 0 and rounding in ("", "floor"):
         return np.asarray(np.arange(target) // (target // source), dtype=np.int32)
     if mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
         place = (position + half) * scale - half
