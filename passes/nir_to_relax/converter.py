@@ -94,7 +94,7 @@ class _Converter:
         return results[0] if len(results) == 1 else relax.Tuple(results)
 
     def _operation(self, op: Operation) -> Sequence[relax.Expr]:
-        method = _METHODS.get(type(op))
+        method = STRUCTURE.get(type(op))
         if method is not None:
             return method(self, op)
         args = tuple(None if value is None else self.values[value] for value in op.operands)
@@ -132,7 +132,7 @@ class _Converter:
         return [self.emitter.emit(relax.TupleGetItem(value, index)) for index in range(len(op.results))]
 
 
-_METHODS: dict[type[Operation], Callable[[_Converter, Any], Sequence[relax.Expr]]] = {
+STRUCTURE: dict[type[Operation], Callable[[_Converter, Any], Sequence[relax.Expr]]] = {
     Call: _Converter._call,
     Const: _Converter._const,
     If: _Converter._if,
@@ -201,7 +201,7 @@ def _check(functions: Sequence[Function]) -> None:
     found: list[Diagnostic] = []
     for function in functions:
         for op in function.operations:
-            if type(op) not in LOWERINGS and type(op) not in _METHODS:
+            if type(op) not in LOWERINGS and type(op) not in STRUCTURE:
                 refused.setdefault(op.name, []).append(op)
                 reasons[op.name] = REFUSED.get(type(op), "it is not known")
         found.extend(_unfit_values(function))
