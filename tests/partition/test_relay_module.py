@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from data import data_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partition_counts import cases, counts, in_form, networks, operator_sets, operators, split, table
 
 import nir
 import nir.passes
@@ -20,7 +18,7 @@ import nir.testing
 from nir.errors import ConvertError, PartitionError
 from nir.passes.partition import RelayOperators, inline_relay_regions, partition_relay
 from nir.passes.partition.relay_inlining import tidied
-from nir.relay import Call, Function, Module, post_order
+from nir.relay import Function, Module, post_order
 from nir.testing import RelayProgram
 
 
@@ -33,10 +31,6 @@ def converted(module: Module) -> nir.Module:
     return nir.passes.relay_to_nir(module, foreign=True, layout="keep")
 
 
-def operators(function: Function) -> list[str]:
-    return [expr.op_name for expr in post_order(function) if isinstance(expr, Call) and expr.op_name]
-
-
 @given(program=nir.testing.relay_programs(max_operators=8), data=st.data())
 @settings(max_examples=40)
 def test_a_partition_is_the_same_graph_and_computes_the_same(program: RelayProgram, data: st.DataObject) -> None:
@@ -45,14 +39,14 @@ def test_a_partition_is_the_same_graph_and_computes_the_same(program: RelayProgr
     chosen = data.draw(st.sets(st.sampled_from(known or ["add"])))
     by_name = data.draw(st.booleans())
     targets = [RelayOperators.of("chosen", chosen)] if by_name else ["nnapi-4", "cpu"]
-    split = partition_relay(module, targets=targets, connected=data.draw(st.booleans()))
-    assert same_graph(inline_relay_regions(split.module), module) is None
-    again = nir.relay.load(nir.relay.print_module(split.module))
+    parts = partition_relay(module, targets=targets, connected=data.draw(st.booleans()))
+    assert same_graph(inline_relay_regions(parts.module), module) is None
+    again = nir.relay.load(nir.relay.print_module(parts.module))
     assert same_graph(inline_relay_regions(again), module) is None
-    for each in split.report.outside:
+    for each in parts.report.outside:
         assert each.reasons
     arrays = program.arrays(1)
-    expected, found = (nir.run(converted(each), arrays, profile="relay") for each in (module, split.module))
+    expected, found = (nir.run(converted(each), arrays, profile="relay") for each in (module, parts.module))
     for left, right in zip(expected.values(), found.values(), strict=True):
         np.testing.assert_array_equal(left, right, strict=True)
 
@@ -74,9 +68,9 @@ def @main(%x: Tensor[(1, 4, 8, 8), float32], %w: Tensor[(4, 4, 1, 1), float32], 
 
 def test_regions_have_the_form_of_tvm() -> None:
     module = nir.relay.load(TEXT)
-    split = partition_relay(module).module
-    assert list(split.functions) == ["main", "tvmgen_default_nir_main_0", "tvmgen_default_nir_main_1"]
-    first = split["tvmgen_default_nir_main_0"]
+    parts = partition_relay(module).module
+    assert list(parts.functions) == ["main", "tvmgen_default_nir_main_0", "tvmgen_default_nir_main_1"]
+    first = parts["tvmgen_default_nir_main_0"]
     assert first.attrs == {
         "Compiler": "nir",
         "Primitive": 1,
@@ -91,8 +85,8 @@ def test_regions_have_the_form_of_tvm() -> None:
         "PartitionedFromPattern": "nn.conv2d_nn.bias_add_nn.relu_",
     }
     assert operators(composite) == ["nn.conv2d", "nn.bias_add", "nn.relu"]
-    assert operators(split.main) == ["cumsum"]
-    assert same_graph(inline_relay_regions(split), module) is None
+    assert operators(parts.main) == ["cumsum"]
+    assert same_graph(inline_relay_regions(parts), module) is None
 
 
 def test_the_report_names_what_keeps_a_call_outside() -> None:
@@ -122,10 +116,10 @@ def @main(%c: bool, %x: Tensor[(4), float32]) {
 }
 """
     module = nir.relay.load(text)
-    split = partition_relay(module)
-    assert [region.operators for region in split.report.regions] == [{"nn.relu": 1}, {"add": 1}]
-    assert [(each.operator, each.reasons[0].rule) for each in split.report.outside] == [("if", "no-calls")]
-    assert same_graph(inline_relay_regions(split.module), module) is None
+    parts = partition_relay(module)
+    assert [region.operators for region in parts.report.regions] == [{"nn.relu": 1}, {"add": 1}]
+    assert [(each.operator, each.reasons[0].rule) for each in parts.report.outside] == [("if", "no-calls")]
+    assert same_graph(inline_relay_regions(parts.module), module) is None
 
 
 def test_parameters_become_constants_and_what_they_alone_determine_goes_along() -> None:
@@ -138,10 +132,10 @@ def @main(%x: Tensor[(1, 4), float32], %w: Tensor[(4, 3), float32]) {
 }
 """
     module = nir.relay.load(text)
-    split = partition_relay(module, {"w": np.arange(12, dtype=np.float32).reshape(4, 3)})
-    assert [len(function.params) for function in split.module.functions.values()] == [1, 1, 1]
-    assert [region.size for region in split.report.regions] == [1, 1]
-    assert same_graph(inline_relay_regions(split.module), split.source) is None
+    parts = partition_relay(module, {"w": np.arange(12, dtype=np.float32).reshape(4, 3)})
+    assert [len(function.params) for function in parts.module.functions.values()] == [1, 1, 1]
+    assert [region.size for region in parts.report.regions] == [1, 1]
+    assert same_graph(inline_relay_regions(parts.module), parts.source) is None
 
 
 def test_a_partitioned_module_is_not_partitioned_again() -> None:
@@ -154,8 +148,8 @@ def test_a_deep_graph_takes_no_recursion() -> None:
     text = "\n".join(
         ['#[version = "0.0.5"]', "def @main(%x: Tensor[(4), float32]) {", "  %0 = nn.relu(%x);", *lines, "  %4999", "}"]
     )
-    split = partition_relay(nir.relay.load(text.replace("cumsum(", "cumsum(").replace(", axis", ", axis")))
-    assert len(split.report.regions) == 51
+    parts = partition_relay(nir.relay.load(text.replace("cumsum(", "cumsum(").replace(", axis", ", axis")))
+    assert len(parts.report.regions) == 51
 
 
 def test_partition_for_nir_gives_back_the_kind_it_was_given(tmp_path: Path) -> None:
@@ -172,57 +166,23 @@ def test_partition_for_nir_gives_back_the_kind_it_was_given(tmp_path: Path) -> N
 
 # --- TVM's own partitioner ---
 
-FOLDER = data_folder()
+NETWORKS = [pytest.param(*case, id=case[0]) for case in networks()]
 
 
-def recorded() -> Iterator[tuple[str, Path]]:
-    """The networks with recorded counts whose Relay there is."""
-    if FOLDER is None:
-        return
-    for name in sorted(json.loads((FOLDER / "relay/partition/partition_counts.json").read_text())):
-        places = ("models/{}/model.json", "models/{}/model.relay", "json/{}.json.gz")
-        found = [path for place in places if (path := FOLDER / "relay" / place.format(name)).exists()]
-        if found:
-            yield name, found[0]
-
-
-def as_recorded(module: Module, wanted: dict[str, int]) -> Module:
-    """The network that TVM's counts are of: those from TFLite had no bias behind matrix products then."""
-    present = Counter(operators(module.main))
-    if present["nn.bias_add"] > wanted.get("nn.bias_add", 0):
-
-        class WithoutBias(nir.relay.ExprMutator):
-            def visit_call(self, call: Call) -> Any:
-                data = call.args[0] if call.args else None
-                is_bias = call.op_name == "nn.bias_add" and isinstance(data, Call)
-                if is_bias and data.op_name in ("nn.dense", "qnn.dense"):
-                    return self.visit(data)
-                return super().visit_call(call)
-
-        main = module.main
-        changed = Function(main.params, WithoutBias().visit(main.body), None, main.attrs)
-        module = Module({**module.functions, "main": changed})
-        nir.relay.infer_types(module)
-    assert dict(Counter(operators(module.main))) == wanted
-    return module
-
-
-@pytest.mark.parametrize(("name", "path"), [pytest.param(*case, id=case[0]) for case in recorded()])
-def test_no_more_regions_than_tvm(name: str, path: Path) -> None:
-    assert FOLDER is not None
-    counts = json.loads((FOLDER / "relay/partition/partition_counts.json").read_text())[name]
-    module = as_recorded(nir.relay.load(path), counts["by_op"])
-    for letter, names in json.loads((FOLDER / "relay/partition/op_sets.json").read_text())["sets"].items():
-        theirs = counts["variants"][f"raw/{letter}/merged"]
+@pytest.mark.parametrize(("name", "path", "form"), [pytest.param(*case, id="-".join(case[::2])) for case in cases()])
+def test_no_more_regions_than_tvm(name: str, path: Path, form: str) -> None:
+    module = in_form(path, form)
+    for letter in operator_sets():
+        theirs = counts()[name]["variants"][f"{form}/{letter}/merged"]
         for connected in (False, True):
-            split = partition_relay(module, targets=[RelayOperators.of(letter, names)], connected=connected)
-            assert len(split.report.regions) <= theirs["regions"]
-            assert split.report.offloaded_operators == theirs["ops_in_regions"]
-            assert dict(Counter(each.operator for each in split.report.outside)) == theirs["host_by_op"]
-        assert same_graph(inline_relay_regions(split.module), module) is None
+            ours = split(module, letter, connected)
+            assert len(ours.report.regions) <= theirs["regions"]
+            assert ours.report.offloaded_operators == theirs["ops_in_regions"]
+            assert dict(Counter(each.operator for each in ours.report.outside)) == theirs["host_by_op"]
+        assert same_graph(inline_relay_regions(ours.module), module) is None
 
 
-@pytest.mark.parametrize(("name", "path"), [pytest.param(*case, id=case[0]) for case in recorded()])
+@pytest.mark.parametrize(("name", "path"), NETWORKS)
 def test_recorded_networks_are_split_by_what_nir_makes_of_them(name: str, path: Path) -> None:
     params = path.with_suffix(".params")
     try:
@@ -230,9 +190,16 @@ def test_recorded_networks_are_split_by_what_nir_makes_of_them(name: str, path: 
         whole = converted(module)
     except ConvertError:
         pytest.skip("the network does not convert")
-    split = partition_relay(module, targets=["apu", "cpu"])
-    assert same_graph(inline_relay_regions(split.module), module) is None
-    parts = converted(split.module)
+    parts = partition_relay(module, targets=["apu", "cpu"])
+    assert same_graph(inline_relay_regions(parts.module), module) is None
+    parts = converted(parts.module)
     nir.verify.verify(parts)
     count = [sum(op.name not in ("const", "call") for op in nir.ir.walk(each)) for each in (whole, parts)]
     assert count[0] == count[1], "composites keep together what makes one operation"
+
+
+def test_the_page_shows_these_counts(repository: Path) -> None:
+    if not NETWORKS:
+        pytest.skip("no recorded data: set NIR_DATA to its folder")
+    page = (repository / "docs" / "partition.md").read_text("utf-8")
+    assert table() in page, "docs/partition.md is stale: `python tests/partition_counts.py` prints the table"
