@@ -33,7 +33,6 @@ TRANSPARENT = frozenset(
         "annotation.compiler_begin",
         "annotation.compiler_end",
         "annotation.stop_fusion",
-        "copy",
         "device_copy",
         "on_device",
     }

@@ -132,6 +132,16 @@ def cosine(call: RelayCall) -> Value:
     return call.emit("sub", call.number(1, x), call.emit("mul", square, call.number(2, x)))
 
 
+def tangent(call: RelayCall) -> Value:
+    """sin(x) * (2 sin(x) / sin(2 x)), which is exact to a few roundings where the cosine is small, too; 0 at 0."""
+    x = call.value(0)
+    sine = call.emit("sin", x)
+    two = call.number(2, x)
+    secant = call.emit("div", call.emit("mul", sine, two), call.emit("sin", call.emit("mul", x, two)))
+    zero = call.emit("equal", x, call.number(0, x))
+    return call.emit("select", zero, x, call.emit("mul", sine, secant))
+
+
 def log_of_base(base: float, call: RelayCall) -> Value:
     """log(x) / log(base)."""
     logarithm = call.emit("log", call.value(0))
@@ -253,6 +263,11 @@ def prelu(call: RelayCall) -> Value:
 # --- copies and choices ---
 
 
+def same(call: RelayCall) -> Value:
+    """The argument."""
+    return call.value(0)
+
+
 def dropout(call: RelayCall) -> list[Value]:
     """Nothing at inference; the mask, which nobody uses, is all ones."""
     value = call.value(0)
@@ -316,6 +331,7 @@ HANDLERS: HandlerTable = {
     ),
     "ceil": ceil,
     "clip": clip,
+    "copy": same,
     "cos": cosine,
     "cosh": functools.partial(hyperbolic, "add"),
     "divide": divide,
@@ -336,6 +352,7 @@ HANDLERS: HandlerTable = {
     "round": rounded,
     "sign": sign,
     "sinh": functools.partial(hyperbolic, "sub"),
+    "tan": tangent,
     "trunc": trunc,
     "trunc_divide": divide,
     "trunc_mod": truncated_mod,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nir.ir import ElementType, Operation, Quantisation, Value
+from nir.ir.quantisation import float32_text
 from nir.ops.common import Rounding
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.filters import Arrangement, filter_value
@@ -89,8 +90,7 @@ def requantised_sum(
         call.refuse("scales of a sum along another dimension than that of its channels have no counterpart in NIR")
     product = np.float32(data.type.quantisation.scale) * np.asarray(weights.type.quantisation.scales, np.float32)
     stated = np.asarray(source.scales, np.float32)
-    if np.any(np.abs(stated - product) > SCALE_TOLERANCE * product):
-        call.refuse("the scale stated for the sum is not the product of the scales of data and weights")
+    _check_scale(call, stated, product, data.type.quantisation, weights.type.quantisation)
     channels = weights.shape[3 if op.name == "depthwise_conv_2d" else 0]
     if call.types[0].element is ElementType.I32:
         call.state(op.results[0], source, "the sum")  # NIR's sums are 32-bit results as they are
@@ -98,6 +98,23 @@ def requantised_sum(
     exact = bool(np.all(stated == product))
     bias = _bias(call, op, source, int(channels or 0), exact)
     return call.again(op, data, weights, bias, element=call.types[0].element, quantisation=target, rounding=rounding)
+
+
+def _check_scale(
+    call: RelayCall, stated: np.ndarray, product: np.ndarray, data: Quantisation, weights: Quantisation
+) -> None:
+    """Refuses a sum whose stated scale is not the product of its factors' scales, with the first that is not."""
+    stated, product = np.broadcast_arrays(stated, product)
+    wrong = np.flatnonzero(np.abs(stated - product) > SCALE_TOLERANCE * product)
+    if not wrong.size:
+        return
+    first = int(wrong[0])
+    factor = weights.scales[first if weights.is_per_channel else 0]
+    where = f" of channel {first}" if stated.size > 1 else ""
+    call.refuse(
+        f"the scale stated for the sum{where} is {float32_text(stated[first])}, but those of data and weights, "
+        f"{float32_text(data.scale)} and {float32_text(factor)}, make {float32_text(product[first])}"
+    )
 
 
 def _bias(call: RelayCall, op: Operation, source: Quantisation, channels: int, exact: bool) -> Value | None:

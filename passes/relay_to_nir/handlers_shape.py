@@ -271,6 +271,23 @@ def space_to_batch(call: RelayCall) -> Value:
     return call.emit("space_to_batch_nd", value, block=block)
 
 
+def yolo_reorg(call: RelayCall) -> Value:
+    """Cells of pixels become channels in the order of Darknet's layer, which reads the data as if it had
+    c / stride^2 channels of (h stride) x (w stride) pixels.
+    """
+    stride = call.integer("stride")
+    batch, channels, height, width = call.input_shape(0)
+    coarse = channels // (stride * stride) if stride > 0 else 0
+    if not coarse or channels % (stride * stride):
+        call.refuse(f"{channels} channels do not make cells of {stride} x {stride}")
+    b, k, j, i = np.ogrid[:batch, :channels, :height, :width]
+    down, right = np.divmod(k // coarse, stride)
+    row = (b * coarse + k % coarse) * height * stride + j * stride + down
+    places = (row * width * stride + i * stride + right).astype(np.int32).reshape(-1)
+    flat = call.reshaped(call.value(0), (places.size,))
+    return call.reshaped(call.emit("gather", flat, call.new_constant(places), axis=0), call.shape)
+
+
 HANDLERS: HandlerTable = {
     **each(blocks, {"nn.depth_to_space": "depth_to_space", "nn.space_to_depth": "space_to_depth"}),
     "broadcast_to": broadcast_to,
@@ -294,4 +311,5 @@ HANDLERS: HandlerTable = {
     "strided_slice": strided_slice,
     "tile": tile,
     "transpose": transpose,
+    "vision.yolo_reorg": yolo_reorg,
 }

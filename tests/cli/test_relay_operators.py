@@ -44,4 +44,4 @@ def test_whatever_is_refused_has_a_remark() -> None:
                 assert [name for name in called if remark(name or "") not in ("", "no counterpart in NIR")], called
             else:
                 assert called <= set(HANDLERS)
-    assert len(refused) == 11
+    assert len(refused) == 9

@@ -39,7 +39,6 @@ _REASONS = {
     "left_shift": "NIR has no operators on bits",
     "right_shift": "NIR has no operators on bits",
     "scatter_elements": "NIR has no scattering operator",
-    "tan": "NIR has no such function",
 }
 """Why an operator does not convert to NIR, by the beginning of its name or by name."""
 
