@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nir.ir import Operation, TensorType
+from nir.ir import Operation, TensorType, float32_text
 
 F32 = np.float32
 HALF = Fraction(1, 2)
@@ -377,7 +377,7 @@ def slope_of_eight_bits(case: Case) -> list[int]:
 
 
 def slope_in_fixed_point(case: Case) -> list[int]:
-    alpha, z = case.op.alpha, zero(case.target)  # type: ignore[attr-defined]
+    alpha, z = float(float32_text(case.op.alpha)), zero(case.target)  # type: ignore[attr-defined]
 
     def p(t: int, c: float) -> int:
         mantissa, e = q31(abs(c))

@@ -12,7 +12,7 @@ from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.common import Activation, Rounding
 from nir.ops.families import ArithmeticOperation, stored_range
 from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
-from nir.ops.quantised_activation import hard_swish, leaky_relu
+from nir.ops.quantised_activation import decimal_of, hard_swish, leaky_relu
 from nir.ops.unary_function import RealFunction
 
 
@@ -171,7 +171,7 @@ class LeakyRelu(RealFunction, name="leaky_relu", traits={Trait.ELEMENTWISE}):
         return np.where(values >= 0, values, sloped)
 
     def table(self, profile: Profile, stored: Array) -> Array:
-        return leaky_relu(profile, stored, self.input.type, self.output.type, self.alpha, self.rounding)
+        return leaky_relu(profile, stored, self.input.type, self.output.type, decimal_of(self.alpha), self.rounding)
 
 
 OPERATORS: tuple[type[Operation], ...] = (Relu, Relu1, Relu6, Logistic, Tanh, Elu, HardSwish, LeakyRelu)

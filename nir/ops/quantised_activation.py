@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nir.ir import ElementType, Quantisation, TensorType
+from nir.ir import ElementType, Quantisation, TensorType, float32_text
 from nir.ops.common import Rounding
 from nir.ops.fixed_point import multiply_rounding_upward, quantised_multiplier, rounding_divide_by_power_of_two
 from nir.ops.profiles import PROFILES, Array, Profile, TfliteProfile, XnnpackProfile
@@ -18,7 +18,8 @@ def leaky_relu(
 
     TFLite rescales each side of 0 with its own multiplier. XNNPACK does with multipliers of 8 fractional bits, where
     they are in its range. Relay rescales once, and multiplies what is below 0, as a stored integer, by alpha in fixed
-    point; its zero point by 1 - alpha.
+    point; its zero point by 1 - alpha. Relay's alpha is a float64, in which 0.1 is on the other side of a tenth than in
+    float32: `decimal_of` gives it.
     """
     negative = values < parameters(source).zero_point
     if isinstance(profile, XnnpackProfile):
@@ -39,6 +40,11 @@ def leaky_relu(
     sloped = multiply_rounding_upward(wide, *_fixed_point(alpha))
     sloped += multiply_rounding_upward(np.asarray(zero_point), *_fixed_point(1 - alpha))
     return saturated(np.where(negative, sloped, wide) - zero_point, target)
+
+
+def decimal_of(alpha: float) -> float:
+    """The float64 nearest to the decimal that the text has for a float32."""
+    return float(float32_text(alpha))
 
 
 def _fixed_point(factor: float) -> tuple[Array, Array]:

@@ -69,7 +69,12 @@ def _nearest(call: RelayCall, layout: Layout, mode: str, rounding: str) -> Value
 
 
 def nearest_indices(given: int, made: int, mode: str, rounding: str) -> np.ndarray:
-    """The row (or column) of the image that each row of the result is, as TVM's topi computes it in float32."""
+    """The row (or column) of the image that each row of the result is, as TVM's topi computes it in float32.
+
+    From TVM 0.10 to Relay's end, whole factors in asymmetric coordinates were divisions that left the rounding out.
+    """
+    if mode == "asymmetric" and made % given == 0:
+        return np.arange(made) // (made // given)
     position = np.arange(made, dtype=np.float32)
     if mode == "align_corners":
         scale = np.float32(given - 1) / np.float32(made - 1) if made > 1 else np.float32(0)

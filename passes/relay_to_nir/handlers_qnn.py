@@ -8,6 +8,7 @@ import numpy as np
 
 from nir.ir import ElementType, Operation, Quantisation, TensorType, Value
 from nir.ops.profiles import get_profile
+from nir.ops.quantised_activation import decimal_of
 from nir.ops.quantised_activation import leaky_relu as quantised_leaky_relu
 from nir.passes.relay_to_nir.call import HandlerTable, RelayCall
 from nir.passes.relay_to_nir.handlers_elementwise import each
@@ -99,8 +100,8 @@ def leaky_relu(call: RelayCall) -> Value:
 def _single_slope(call: RelayCall, element: ElementType, source: Quantisation, target: Quantisation) -> float:
     """A float32 that gives every stored integer the result of Relay's alpha, which is a float64.
 
-    alpha = 0.1 is the case that matters: ten steps below the zero point are nearly half a step, and the nearest float32
-    lies on the other side.
+    NIR takes the decimal of a float32, so a decimal of few digits is alpha itself. One that was a float32 before Relay
+    widened it is not: five steps times 0.1 are nearly half a step, on the one side or the other.
     """
     exact = call.real("alpha")
     nearest = np.float32(exact)
@@ -114,7 +115,8 @@ def _single_slope(call: RelayCall, element: ElementType, source: Quantisation, t
     candidates = (nearest, np.nextafter(nearest, np.float32(-1)), np.nextafter(nearest, np.float32(1)))
     expected = table(exact)
     slope = next(
-        (float(candidate) for candidate in candidates if np.array_equal(table(float(candidate)), expected)), None
+        (float(candidate) for candidate in candidates if np.array_equal(table(decimal_of(float(candidate))), expected)),
+        None,
     )
     return slope if slope is not None else call.refuse("no float32 gives the same integers as alpha, a float64")
 

@@ -50,6 +50,15 @@ FOUND = {
         "nn.avg_pool2d(%x, pool_size=[3, 3], strides=[2, 2], padding=[1, 1, 0, 0], "
         'layout="NHWC", ceil_mode=True, count_include_pad=True)',
     ),
+    "whole factors leave the rounding out": (
+        "%x: Tensor[(1, 1, 3, 2), float32]",
+        'image.resize2d(%x, size=[4, 6], roi=[0f, 0f, 0f, 0f], layout="NHWC", method="nearest_neighbor", '
+        'coordinate_transformation_mode="asymmetric", rounding_method="round")',
+    ),
+    "0.1 times odd multiples of five": (
+        "%x: Tensor[(1, 256), int8]",
+        "qnn.leaky_relu(%x, 0.25f, -20, 0.5f, 5, alpha=0.1f)",
+    ),
     "a function that a let binds is called in a branch": (
         "%c: bool, %x: Tensor[(4), float32]",
         "let %f = fn (%y: Tensor[(4), float32]) -> Tensor[(4), float32] { abs(%y) }; %0 = %f(%x); "
