@@ -13,6 +13,7 @@ import nir.relay
 from nir.ir import Module
 from nir.passes.partition import RelayOperators, RelayPartition, partition, partition_relay
 from nir.passes.partition.writing import write_partition
+from nir.passes.tvm_requirement import require_tvm
 from nir.targets import Target
 
 DEBUG_FOLDER = "nir_debug"
@@ -46,6 +47,7 @@ def partition_for_nir(
         if nir_debug:
             write_partition(split.module, split.report, _folder(nir_debug))
         return split.module
+    require_tvm("partitioning Relax modules")
     relax = importlib.import_module("nir.tvm.partitioning")
     return relax.partition_for_nir(mod, params, nir_targets, nir_debug, **options)
 
