@@ -35,6 +35,7 @@ class OnnxGraph:
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
+        _check_names(model.graph)
         self.opset = _opset(model)
         self.opset_imports = list(model.opset_import)
         self.ir_version = model.ir_version
@@ -235,6 +236,27 @@ def element_name(code: int) -> str:
         return np.dtype(helper.tensor_dtype_to_np_dtype(code)).name
     except (KeyError, TypeError, ValueError):
         raise ConvertError(f"ONNX: tensors have the element type {code}, which is unknown") from None
+
+
+def _check_names(graph: onnx.GraphProto) -> None:
+    """Raises ParseError for names that are no text: protobuf hands these out as bytes."""
+    pending = [graph]
+    while pending:
+        graph = pending.pop()
+        names = [value.name for values in (graph.input, graph.output, graph.initializer) for value in values]
+        for node in graph.node:
+            names += [
+                node.op_type,
+                node.domain,
+                node.name,
+                *node.input,
+                *node.output,
+                *(a.name for a in node.attribute),
+            ]
+            pending.extend(subgraphs(node))
+        wrong = next((name for name in names if not isinstance(name, str)), None)
+        if wrong is not None:
+            raise ParseError("ONNX: a name is not UTF-8, so this file is damaged", found=repr(wrong)[:100])
 
 
 def _opset(model: onnx.ModelProto) -> int:

@@ -67,10 +67,11 @@ def bind_weights(module: tvm.IRModule, weights: Mapping[str, Any]) -> tvm.IRModu
 
 
 def _main(module: tvm.IRModule) -> relax.Function:
-    names = [variable.name_hint for variable in module.get_global_vars()]
-    found = module["main"] if "main" in names else None
+    found = next((f for variable, f in module.functions_items() if variable.name_hint == "main"), None)
     if not isinstance(found, relax.Function):
-        raise ConvertError("the module has no Relax function 'main'", found=", ".join(sorted(names))[:200] or "nothing")
+        raise ConvertError(
+            "the module has no Relax function 'main'", found=f"{len(module.functions_items())} functions"
+        )
     return found
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from tvm.script.parser.core import entry as parser
 
-from nir.errors import ParseError
+from nir.errors import ConvertError, ParseError
 from nir.tvm.importers.guarding import front_end
 from nir.tvm.importers.model import LoadedModel, Opened, Settings
-from nir.tvm.importers.relax_inputs import bind_weights, fixed_inputs, tvm
+from nir.tvm.importers.probing import survives
+from nir.tvm.importers.relax_inputs import bind_weights, fixed_inputs, relax, tvm
 from nir.tvm.importers.script_source import script_parts
 
 
@@ -20,13 +21,25 @@ def load_module(opened: Opened, settings: Settings) -> LoadedModel:
 
 def load_json(opened: Opened, settings: Settings) -> LoadedModel:
     """A module from JSON. Raises ParseError for JSON of another TVM, and of anything else than a module."""
+    text = opened.content.decode("utf-8-sig")
+    survives(lambda: _checked_json(text), opened.name, "damaged JSON")
     with front_end("JSON", opened.name) as watch:
-        module = tvm.ir.load_json(opened.content.decode("utf-8-sig"))
+        module = _checked_json(text)
     if not isinstance(module, tvm.IRModule):
         raise ParseError(
             f"{opened.name}: this JSON holds no module", expected="a tvm.IRModule", found=type(module).__name__
         )
     return _loaded(module, settings, "Relax JSON", watch.seconds)
+
+
+def _checked_json(text: str) -> Any:
+    """What the JSON holds; a module only if it is well formed. Raises whatever TVM raises, and may crash."""
+    module = tvm.ir.load_json(text)
+    if isinstance(module, tvm.IRModule):
+        if not relax.analysis.check_well_formed(module):
+            raise ConvertError("the module is not well formed")
+        module.script(show_meta=False)
+    return module
 
 
 def load_script(opened: Opened, settings: Settings) -> LoadedModel:
