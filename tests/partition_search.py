@@ -59,6 +59,39 @@ def in_one_piece(graph: Dag, region: int) -> bool:
     return len(reached) == len(nodes)
 
 
+def merged_greedily(graph: Dag, owners: Sequence[int | None]) -> list[set[int]]:
+    """What TVM's MergeCompilerRegions does: every node, producers first, takes in the regions of its producers unless
+    another way leads from there to it.
+    """
+    region_of = {node: {node} for node in range(len(graph)) if owners[node] is not None}
+    for node in graph.order:
+        if owners[node] is None:
+            continue
+        for producer in graph.predecessors[node]:
+            other, mine = region_of.get(producer), region_of[node]
+            if other is None or other is mine or owners[producer] != owners[node]:
+                continue
+            if not leads_around(graph, other, mine, region_of):
+                mine |= other
+                region_of.update(dict.fromkeys(other, mine))
+    return list({id(region): region for region in region_of.values()}.values())
+
+
+def leads_around(graph: Dag, start: set[int], end: set[int], region_of: dict[int, set[int]]) -> bool:
+    """Whether something outside of both takes from `start` and gives to `end`; regions run as a whole."""
+    frontier = [s for node in start for s in graph.successors[node] if s not in start and s not in end]
+    seen: set[int] = set()
+    while frontier:
+        node = frontier.pop()
+        if node in end:
+            return True
+        if node not in seen:
+            whole = region_of.get(node, {node})
+            seen |= whole
+            frontier += [s for each in whole for s in graph.successors[each] if s not in start and s not in whole]
+    return False
+
+
 def set_partitions(items: Sequence[int]) -> Iterator[list[list[int]]]:
     """Every way to split `items` into sets."""
     if not items:

@@ -96,7 +96,7 @@ def chosen_targets(targets: Sequence[Any], *others: type) -> list[Any]:
     """
     if isinstance(targets, (str, Target, *others)):
         targets = [targets]
-    chosen = [target if isinstance(target, others) else get_target(target) for target in targets]
+    chosen: list[Any] = [target if isinstance(target, others) else get_target(target) for target in targets]
     names = [target.name for target in chosen]
     if not chosen:
         raise PartitionError("there is no target to partition for")

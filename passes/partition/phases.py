@@ -12,7 +12,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from nir.passes.partition.graph import Dag
+from nir.passes.partition.graph import Dag, execution_order
+from nir.passes.partition.merging import merged
 
 Owners = Sequence["int | None"]
 """For each node the number of the accelerator that runs it, or None for the host."""
@@ -31,7 +32,14 @@ def phases(graph: Dag, owners: Owners) -> list[list[int]]:
         return found
     forwards = _scheduled(graph, owners)
     backwards = _scheduled(graph.reversed(), owners)[::-1]
-    return min(forwards, backwards, key=len)
+    pairwise = merged(graph, [[node] for node in graph.order if owners[node] is not None], owners)
+    return min(forwards, backwards, _in_order(graph, pairwise), key=len)
+
+
+def _in_order(graph: Dag, regions: list[list[int]]) -> list[list[int]]:
+    """Regions of any order in one in which they can run."""
+    first = {region[0]: region for region in map(sorted, regions)}
+    return [first[min(block)] for block in execution_order(graph, regions) if min(block) in first]
 
 
 def earliest_phases(graph: Dag, owners: Owners) -> list[list[int]]:

@@ -92,7 +92,7 @@ class _Placement:
     def _cost(self, part: frozenset[int], place: int) -> int:
         """Bytes that cross where the part runs in region `place`: results that leave, and what enters for it alone."""
         total = 0
-        taken = set()
+        taken: set[int] = set()
         for node in part:
             others = (consumer for consumer in self.graph.successors[node] if consumer not in part)
             if any(self.region[consumer] != place for consumer in others):

@@ -7,7 +7,14 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from partition_search import fewest_by_trying, in_one_piece, is_acyclic, owned_graphs, set_partitions
+from partition_search import (
+    fewest_by_trying,
+    in_one_piece,
+    is_acyclic,
+    merged_greedily,
+    owned_graphs,
+    set_partitions,
+)
 
 from nir.passes.partition import Dag, Region, execution_order, find_owned_regions, find_regions
 from nir.passes.partition.phases import phases
@@ -61,6 +68,20 @@ def test_the_search_by_sequences_misses_no_partition(case: tuple[Dag, list[int |
     best = min(len(parts) for parts in set_partitions(supported) if is_acyclic(graph, parts))
     assert best == fewest_by_trying(graph, owners, connected=False)
     assert best == len(find_regions(graph, [owner is not None for owner in owners]))
+
+
+@pytest.mark.parametrize("owners", [1, 2])
+@given(data=st.data())
+@settings(max_examples=60)
+def test_there_are_never_more_regions_than_by_greedy_merging(owners: int, data: st.DataObject) -> None:
+    graph, owner_of = data.draw(owned_graphs(owners, most=40))
+    greedy = merged_greedily(graph, owner_of)
+    assert is_acyclic(graph, [sorted(region) for region in greedy])
+    pieces = find_owned_regions(graph, owner_of, connected=True)
+    free = find_owned_regions(graph, owner_of)
+    check(graph, owner_of, pieces, connected=True)
+    check(graph, owner_of, free, connected=False)
+    assert len(free) <= len(pieces) <= len(greedy)
 
 
 def bytes_across(graph: Dag, regions: list[Region], weights: list[int]) -> int:
