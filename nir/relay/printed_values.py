@@ -19,7 +19,7 @@ import numpy as np
 from nir.errors import ConvertError
 from nir.relay.expr import Constant, ExternalConstant
 from nir.relay.ndarray import write_ndarray
-from nir.relay.text.expressions import plain_global_name, plain_local_name
+from nir.relay.text.names import plain_global_name, plain_local_name
 
 CONSTANT_KEY = "relay.Constant"
 KEYWORDS = frozenset(

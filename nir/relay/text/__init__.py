@@ -17,6 +17,7 @@ from nir.relay.module import Module
 from nir.relay.provenance import Provenance
 from nir.relay.text.blocks import Blocks, open_function
 from nir.relay.text.expressions import ExpressionReader
+from nir.relay.text.names import global_name
 from nir.relay.text.scanner import Scanner
 from nir.relay.visitor import post_order
 from nir.source import Source
@@ -110,7 +111,7 @@ def _definition(reader: ExpressionReader, functions: dict[str, Function]) -> tup
             raise scanner.error_here(expected="'def' or the end of the text")
         return "main", _as_function(reader.read())
     name_start = scanner.skip()
-    name = reader.global_name()
+    name = global_name(reader.scanner)
     if name in functions:
         raise scanner.error(f"the function '@{name}' is defined twice", name_start)
     open_function(reader, start, definition=True)

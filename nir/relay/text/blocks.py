@@ -6,6 +6,7 @@ import re
 
 from nir.relay.expr import Attributes, Expr, Function, If, Let, Var
 from nir.relay.text.expressions import ExpressionReader
+from nir.relay.text.names import local_name
 from nir.relay.text.types import parse_type
 from nir.relay.types import Type
 
@@ -185,7 +186,7 @@ def read_variable(reader: ExpressionReader) -> tuple[str, Var]:
     """`%x` or `%x: Type`, with what the printer says about it in a comment."""
     scanner = reader.scanner
     start = scanner.skip()
-    name = reader.local_name()
+    name = local_name(reader.scanner)
     variable = Var(name[1:], span=scanner.span(start))
     if scanner.accept("{"):  # {virtual_device=meta[VirtualDevice][0]}
         reader.attributes()

@@ -30,24 +30,14 @@ from nir.relay.expr import (
 from nir.relay.metadata import MetadataTable
 from nir.relay.text import literals
 from nir.relay.text.frames import CallFrame, InfixFrame, ParenthesisFrame
-from nir.relay.text.scanner import Scanner, unescape
+from nir.relay.text.names import global_name, local_name
+from nir.relay.text.scanner import Scanner
 from nir.relay.text.scope import Scope
 from nir.relay.text.types import parse_commented_type
 from nir.relay.types import TensorType, Type
 from nir.source import Span
 
-MAX_NAME = 2000
-"""Characters of a name. Layers of TFLite files concatenate the names of what they fuse, but end somewhere."""
-
 _GRAPH_NAME = re.compile(r"%\d{1,12}(?![A-Za-z_])")
-# A colon ends a name where a type or nothing follows; a semicolon where no word follows. Both stand in names that
-# TFLite gives, and so do dots, dashes and slashes.
-_LOCAL_NAME = re.compile(
-    r"%(?:\"((?:[^\"\\\n]|\\.)*)\""
-    r"|((?:[^\s,(){}\[\]=\"%@:;/^]|:(?![\s,()=;]|Tensor\s*\[|(?:u?int|float|bfloat|bool)\d*\b|\Z)"
-    r"|;(?=[\w/])|/(?![*/]))+))"
-)
-_GLOBAL_NAME = re.compile(r"@(?:\"((?:[^\"\\\n]|\\.)*)\"|([\w./:$-]+))")
 _OPERATOR_NAME = re.compile(r"[A-Za-z_/][\w/]*(?:\.[A-Za-z_]\w*)*")
 _FIELD = re.compile(r"\.\s*(\d{1,9})(?!\w)")
 _ANNOTATION = re.compile(r"\s*/\*\s*(?=ty=|span=)")
@@ -66,20 +56,6 @@ _INFIX_OPERATORS = {
 }
 _INT64 = TensorType((), "int64")
 _SUPPORTED = "a variable, constant, call, tuple, fn, let or if"
-
-
-_PLAIN_LOCAL_NAME = re.compile(r"[A-Za-z_](?:[\w.-]*\w)?")
-_PLAIN_GLOBAL_NAME = re.compile(r"[A-Za-z_][\w.$-]*")
-
-
-def plain_local_name(name: str) -> bool:
-    """Whether a local variable of this name is read back without quotes, whatever follows it."""
-    return _PLAIN_LOCAL_NAME.fullmatch(name.replace("/", "_")) is not None and "//" not in name and name[-1:] != "/"
-
-
-def plain_global_name(name: str) -> bool:
-    """Whether a function of this name is read back without quotes."""
-    return _PLAIN_GLOBAL_NAME.fullmatch(name) is not None
 
 
 class Frame(Protocol):
@@ -178,7 +154,7 @@ class ExpressionReader:
                 return None
             scanner.position = match.end()
         else:
-            name = self.local_name()
+            name = local_name(scanner)
         found = self.scope.find(name)
         if found is None:
             shorter = self.scope.longest(name) if scanner.text[start + 1] != '"' else None
@@ -188,27 +164,10 @@ class ExpressionReader:
             scanner.position = start + len(shorter)
         return found
 
-    def local_name(self) -> str:
-        """The name of a local variable that comes next, with its `%`."""
-        scanner = self.scanner
-        match = scanner.match(_LOCAL_NAME)
-        if match is None:
-            raise scanner.error_here("no variable here", expected="a name such as %x")
-        if match.end() - match.start() > MAX_NAME:
-            raise scanner.error(f"names have at most {MAX_NAME} characters", match.start(), match.start() + 40)
-        return "%" + (unescape(match[1]) if match[1] is not None else match[2])
-
-    def global_name(self) -> str:
-        """The name of a function that comes next, without its `@`."""
-        match = self.scanner.match(_GLOBAL_NAME)
-        if match is None:
-            raise self.scanner.error_here("no function's name here", expected="a name such as @main")
-        return unescape(match[1]) if match[1] is not None else match[2]
-
     def global_reference(self) -> GlobalVar:
         """A mention of a function; whether there is such a function is found out when all are read."""
         start = self.scanner.position
-        reference = GlobalVar(self.global_name(), self.scanner.span(start))
+        reference = GlobalVar(global_name(self.scanner), self.scanner.span(start))
         self.references.append(reference)
         return reference
 
