@@ -14,7 +14,7 @@ from nir.ir import Function, Module, Value
 from nir.ops.common import Rounding
 from nir.passes.names import UniqueNames, WeightNames
 from nir.passes.relay_to_nir.call import Handler, RelayCall
-from nir.passes.relay_to_nir.entry import FAILED, NodeEntry
+from nir.passes.relay_to_nir.entry import FAILED, NodeEntry, rebuilt
 from nir.passes.relay_to_nir.folding import folded
 from nir.passes.relay_to_nir.foreign import foreign_call
 from nir.passes.relay_to_nir.graph import Graph, nir_type
@@ -200,7 +200,7 @@ class FunctionConverter:
             op = self.graph.emit(
                 "if", condition, *values, then_branch=branches[0], else_branch=branches[1], types=types, expr=choice
             )
-            self._remember(choice, _rebuilt(choice.checked_type, list(op.results)))
+            self._remember(choice, rebuilt(choice.checked_type, list(op.results)))
         except Unsupported as problem:
             self._report(problem, choice)
             self._remember(choice, FAILED)
@@ -375,19 +375,13 @@ class FunctionConverter:
         except Unsupported as problem:
             self._report(problem, expr)
             return FAILED
-        return _rebuilt(expr.checked_type, list(op.results))
+        return rebuilt(expr.checked_type, list(op.results))
 
 
 def _leaf_types(type: Any) -> list[Any]:
     """NIR types of the tensors in a Relay type, which may be a tuple of tensors."""
     fields = type.fields if isinstance(type, TupleType) else (type,)
     return [nir_type(field) for field in fields]
-
-
-def _rebuilt(type: Any, values: list[Value]) -> NodeEntry:
-    if isinstance(type, TupleType):
-        return NodeEntry(fields=tuple(NodeEntry(outputs=(value,)) for value in values))
-    return NodeEntry(outputs=tuple(values))
 
 
 def _attributes(function: relay.Function) -> dict[str, Any]:

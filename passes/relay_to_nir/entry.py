@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from nir.ir import Value
 from nir.relay.ast import Constant, Function
+from nir.relay.types import TupleType
 
 
 class NodeEntry:
@@ -49,6 +51,13 @@ class NodeEntry:
                 yield entry
             else:
                 stack.extend(reversed(entry.fields))
+
+
+def rebuilt(type: Any, values: list[Value]) -> NodeEntry:
+    """The entry of something of a Relay type, a tensor or a tuple of tensors, that gives `values`."""
+    if isinstance(type, TupleType):
+        return NodeEntry(fields=tuple(NodeEntry(outputs=(value,)) for value in values))
+    return NodeEntry(outputs=tuple(values))
 
 
 FAILED = NodeEntry(failed=True)

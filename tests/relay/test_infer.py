@@ -228,12 +228,12 @@ def test_functions_are_typed_in_the_order_that_they_need() -> None:
     module = load(
         'def @main(%x: int8) { @g(@f(%x)) } def @f(%x: int8) { cast(%x, dtype="int16") } def @g(%x: int16) { %x }'
     )
-    assert module.main.checked_type == FuncType((I8,), TensorType((), "int16"))
+    assert module.main.checked_type == FuncType((tensor(dtype="int8"),), tensor(dtype="int16"))
 
 
 def test_a_recursive_function_with_a_declared_result_is_typed() -> None:
     module = load("def @main(%x: int8) -> int8 { if (True) { %x } else { @main(%x) } }\n")
-    assert module.main.body.checked_type == I8
+    assert module.main.body.checked_type == tensor(dtype="int8")
 
 
 def test_types_of_expressions_built_in_python() -> None:
