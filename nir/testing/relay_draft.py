@@ -61,12 +61,14 @@ def tensor_type(shape: Sequence[int], dtype: str) -> str:
 class Step(NamedTuple):
     """One way to let a program grow: it adds at most `cost` operators, all of them among `operators`.
 
-    A step that finds no tensor to its liking adds nothing.
+    A step that finds no tensor to its liking adds nothing; one that has many operators, or seldom finds a tensor, has
+    a greater `weight`, and is tried more often.
     """
 
     grow: Callable[[Draft], None]
     cost: int
     operators: tuple[str, ...]
+    weight: int = 1
 
 
 @dataclass
@@ -96,6 +98,17 @@ class Draft:
         """A tensor drawn from those that are `wanted`, or None where there is none; late ones are the simplest."""
         fitting = [tensor for tensor in reversed(self.tensors) if wanted(tensor)]
         return self.draw(st.sampled_from(fitting)) if fitting else None
+
+    def of_rank(self, rank: int, wanted: Callable[[Tensor], bool]) -> Tensor | None:
+        """A tensor of rank 2 or 3 that is `wanted`; where there is none, another is reshaped."""
+        found = self.source(lambda tensor: wanted(tensor) and len(tensor.shape) == rank)
+        other = found or self.source(lambda tensor: wanted(tensor) and len(tensor.shape) > 1)
+        if found is not None or other is None:
+            return found
+        shape = (other.shape[0], *other.shape[1 : rank - 1], math.prod(other.shape[max(rank - 1, 1) :]))
+        if len(shape) < rank:
+            shape = (*shape[:1], 1, *shape[1:])
+        return self.result(other, f"reshape({other.name}, newshape={numbers(shape)})", other, shape=shape)
 
     def parameters(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
         """A quantised type for a result, without a name yet."""

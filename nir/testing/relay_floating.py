@@ -129,6 +129,15 @@ def function(draft: Draft) -> None:
     draft.result(x, f"{name}({x.name})", x, magnitude=most, error=slope * x.error + 2 * count * HALF_ULP * most)
 
 
+def tangent(draft: Draft) -> None:
+    """A tangent between -1 and 1, where its slope is at most 3.43; NIR's has two sines, a quotient and a product."""
+    x = draft.source(moderate)
+    if x is not None and draft.fits(x.shape):
+        bounded = draft.call(f"clip({x.name}, a_min=-1f, a_max=1f)", x)
+        error = 3.43 * x.error + 2 * 24 * HALF_ULP * 1.56
+        draft.result(x, f"tan({bounded})", magnitude=1.56, error=error)
+
+
 def function_from_one(draft: Draft) -> None:
     """Functions whose slope has no bound at 0, of numbers from 1 on."""
     x = draft.source(moderate)
@@ -188,17 +197,18 @@ def half(draft: Draft) -> None:
 
 
 STEPS = (
-    Step(elementwise, 1, ("add", "subtract", "multiply")),
+    Step(elementwise, 1, ("add", "subtract", "multiply"), 2),
     Step(scaled, 1, ("add", "subtract", "multiply", "divide")),
-    Step(quotient, 3, ("abs", "add", "divide")),
-    Step(activation, 1, ("nn.relu", "clip", "abs", "negative")),
+    Step(quotient, 3, ("abs", "add", "divide"), 1),
+    Step(activation, 1, ("nn.relu", "clip", "abs", "negative"), 2),
     Step(bounds, 1, ("clip",)),
-    Step(leaky_relu, 1, ("nn.leaky_relu", "nn.prelu")),
-    Step(function, 1, (*_FUNCTIONS, *_GROWING)),
-    Step(function_from_one, 3, ("abs", "add", *_FROM_ONE)),
+    Step(leaky_relu, 1, ("nn.leaky_relu", "nn.prelu"), 2),
+    Step(function, 1, (*_FUNCTIONS, *_GROWING), 7),
+    Step(tangent, 2, ("clip", "tan")),
+    Step(function_from_one, 3, ("abs", "add", *_FROM_ONE), 4),
     Step(power, 3, ("abs", "add", "power")),
-    Step(whole, 1, _ROUNDING),
+    Step(whole, 1, _ROUNDING, 4),
     Step(root, 2, ("abs", "sqrt")),
-    Step(floor_division, 1, ("floor_divide", "floor_mod")),
+    Step(floor_division, 1, ("floor_divide", "floor_mod"), 2),
     Step(half, 2, ("cast",)),
 )

@@ -109,7 +109,7 @@ class Product:
 
 def matrix_product(draft: Draft, wanted: Callable[[Tensor], bool]) -> Product | None:
     """Two tensors of rank 3 that fit each other, perhaps one and the same."""
-    x = draft.source(lambda tensor: wanted(tensor) and len(tensor.shape) == 3)
+    x = draft.of_rank(3, wanted)
     if x is None:
         return None
     left = draft.choose(False, True)

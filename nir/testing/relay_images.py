@@ -104,6 +104,21 @@ def blocks(draft: Draft) -> None:
         draft.result(x, f'nn.space_to_depth({x.name}, block_size=2, layout="{layout}")', x, shape=shape)
 
 
+def reorganisation(draft: Draft) -> None:
+    """Blocks of pixels to channels in the order of Darknet."""
+    x = draft.source(
+        lambda tensor: (
+            is_number(tensor)
+            and len(tensor.shape) == 4
+            and tensor.shape[1] % 4 == tensor.shape[2] % 2 == tensor.shape[3] % 2 == 0
+        )
+    )
+    if x is not None:
+        batch, channels, rows, columns = x.shape
+        shape = (batch, 4 * channels, rows // 2, columns // 2)
+        draft.result(x, f"vision.yolo_reorg({x.name}, stride=2)", x, shape=shape)
+
+
 def batches(draft: Draft) -> None:
     """Blocks of pixels to images of a batch, or the images of a batch to blocks."""
     x = image(draft, "NHWC")
@@ -125,9 +140,10 @@ def batches(draft: Draft) -> None:
 
 
 STEPS = (
-    Step(max_pool, 1, ("nn.max_pool2d",)),
-    Step(whole_max_pool, 1, ("nn.global_max_pool2d", "nn.adaptive_max_pool2d")),
-    Step(nearest, 1, ("nn.upsampling", "image.resize2d")),
-    Step(blocks, 1, ("nn.depth_to_space", "nn.space_to_depth")),
-    Step(batches, 1, ("nn.space_to_batch_nd", "nn.batch_to_space_nd")),
+    Step(max_pool, 1, ("nn.max_pool2d",), 2),
+    Step(whole_max_pool, 1, ("nn.global_max_pool2d", "nn.adaptive_max_pool2d"), 2),
+    Step(nearest, 1, ("nn.upsampling", "image.resize2d"), 2),
+    Step(blocks, 1, ("nn.depth_to_space", "nn.space_to_depth"), 3),
+    Step(reorganisation, 1, ("vision.yolo_reorg",), 3),
+    Step(batches, 1, ("nn.space_to_batch_nd", "nn.batch_to_space_nd"), 3),
 )

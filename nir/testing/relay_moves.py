@@ -190,6 +190,13 @@ def dropout(draft: Draft) -> None:
         draft.tensors.append(_named(x, f"{made}.0", x.shape))
 
 
+def copy(draft: Draft) -> None:
+    """The same once more."""
+    x = draft.source(_any)
+    if x is not None:
+        draft.result(x, f"copy({x.name})", x)
+
+
 STEPS = (
     Step(transpose, 1, ("transpose",)),
     Step(layout_transform, 1, ("layout_transform",)),
@@ -202,5 +209,6 @@ STEPS = (
     Step(tile, 1, ("tile", "repeat")),
     Step(broadcast, 1, ("broadcast_to", "broadcast_to_like")),
     Step(reverse, 1, ("reverse",)),
+    Step(copy, 1, ("copy",)),
     Step(dropout, 1, ("nn.dropout",)),
 )

@@ -209,14 +209,14 @@ def one_hot(draft: Draft) -> None:
 
 
 STEPS = (
-    Step(softmax, 1, ("nn.softmax", "nn.log_softmax")),
-    Step(average, 1, ("nn.avg_pool2d", "nn.global_avg_pool2d", "nn.adaptive_avg_pool2d")),
+    Step(softmax, 1, ("nn.softmax", "nn.log_softmax"), 2),
+    Step(average, 1, ("nn.avg_pool2d", "nn.global_avg_pool2d", "nn.adaptive_avg_pool2d"), 3),
     Step(reduction, 1, ("mean", "sum")),
     Step(product, 1, ("prod",)),
     Step(variance, 2, ("mean", "variance")),
-    Step(norm, 1, ("nn.layer_norm", "nn.instance_norm", "nn.group_norm")),
+    Step(norm, 1, ("nn.layer_norm", "nn.instance_norm", "nn.group_norm"), 3),
     Step(l2_normalize, 1, ("nn.l2_normalize",)),
     Step(lrn, 1, ("nn.lrn",)),
-    Step(interpolation, 1, ("nn.upsampling", "image.resize2d")),
+    Step(interpolation, 1, ("nn.upsampling", "image.resize2d"), 2),
     Step(one_hot, 1, ("one_hot",)),
 )

@@ -64,7 +64,7 @@ def _add_bias(draft: Draft, y: Tensor, axis: int) -> None:
 
 def dense(draft: Draft) -> None:
     """A fully connected layer, as such or as a product of matrices."""
-    x = draft.source(lambda tensor: moderate(tensor) and len(tensor.shape) == 2)
+    x = draft.of_rank(2, moderate)
     if x is None:
         return
     weight = random_floats(draft, draft.integer(1, 6), x.shape[1])
@@ -112,9 +112,9 @@ def batch_norm(draft: Draft) -> None:
 
 
 STEPS = (
-    Step(convolution, 2, ("nn.conv2d", "nn.bias_add")),
-    Step(transposed_convolution, 2, ("nn.conv2d_transpose", "nn.bias_add")),
-    Step(dense, 2, ("nn.dense", "nn.matmul", "nn.bias_add")),
-    Step(batch_matmul, 1, ("nn.batch_matmul",)),
-    Step(batch_norm, 1, ("nn.batch_norm",)),
+    Step(convolution, 2, ("nn.conv2d", "nn.bias_add"), 5),
+    Step(transposed_convolution, 2, ("nn.conv2d_transpose", "nn.bias_add"), 3),
+    Step(dense, 3, ("reshape", "nn.dense", "nn.matmul", "nn.bias_add"), 4),
+    Step(batch_matmul, 2, ("reshape", "nn.batch_matmul"), 3),
+    Step(batch_norm, 1, ("nn.batch_norm",), 2),
 )

@@ -181,7 +181,8 @@ def _programs(
         _add_input(draft, f"%x{index}", max_side, kinds)
     wanted = draw(st.integers(*operators))
     while draft.operators < wanted:
-        _grow(draft, [step for step in steps if draft.operators + step.cost <= operators[1]])
+        room = operators[1] - draft.operators
+        _grow(draft, [step for step in steps if step.cost <= room for _ in range(step.weight)])
     return _finished(draft)
 
 

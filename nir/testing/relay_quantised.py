@@ -179,15 +179,15 @@ def dequantize(draft: Draft) -> None:
 STEPS = (
     Step(clip, 1, ("clip",)),
     Step(rescale, 1, ("qnn.requantize",)),
-    Step(arithmetic, 1, ("qnn.add", "qnn.subtract", "qnn.mul")),
+    Step(arithmetic, 1, ("qnn.add", "qnn.subtract", "qnn.mul"), 3),
     Step(join, 1, ("qnn.concatenate",)),
     Step(average, 3, ("cast", "nn.avg_pool2d")),
-    Step(average_pool, 1, ("qnn.avg_pool2d",)),
+    Step(average_pool, 1, ("qnn.avg_pool2d",), 2),
     Step(mean, 3, ("cast", "mean", "qnn.requantize")),
-    Step(lookup, 1, tuple(f"qnn.{name}" for name in _FUNCTIONS)),
-    Step(lookup_positive, 2, ("qnn.requantize", *(f"qnn.{name}" for name in _OF_POSITIVE_NUMBERS))),
-    Step(leaky_relu, 1, ("qnn.leaky_relu",)),
-    Step(softmax, 1, ("qnn.softmax",)),
+    Step(lookup, 1, tuple(f"qnn.{name}" for name in _FUNCTIONS), 4),
+    Step(lookup_positive, 2, ("qnn.requantize", *(f"qnn.{name}" for name in _OF_POSITIVE_NUMBERS)), 2),
+    Step(leaky_relu, 1, ("qnn.leaky_relu",), 2),
+    Step(softmax, 1, ("qnn.softmax",), 2),
     Step(dequantize, 1, ("qnn.dequantize",)),
 )
 """Steps of programs that may have no floats."""

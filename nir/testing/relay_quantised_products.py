@@ -53,7 +53,7 @@ def _convolved(draft: Draft, window: Window, operator: str) -> None:
 
 def dense(draft: Draft) -> None:
     """A fully connected layer."""
-    x = draft.source(lambda tensor: is_quantised(tensor) and len(tensor.shape) == 2)
+    x = draft.of_rank(2, is_quantised)
     if x is None:
         return
     units = draft.integer(1, 6)
@@ -107,9 +107,11 @@ def batch_matmul(draft: Draft) -> None:
     requantised(draft, sums, f"{float(scale):.9g}f", product.shape, 1)
 
 
+_ENDING = ("nn.bias_add", "qnn.requantize", "clip", "cast")
+
 STEPS = (
-    Step(convolution, 5, ("qnn.conv2d", "nn.bias_add", "qnn.requantize", "clip", "cast")),
-    Step(transposed_convolution, 5, ("qnn.conv2d_transpose", "nn.bias_add", "qnn.requantize", "clip", "cast")),
-    Step(dense, 5, ("qnn.dense", "nn.bias_add", "qnn.requantize", "clip", "cast")),
-    Step(batch_matmul, 4, ("qnn.batch_matmul", "qnn.requantize", "clip", "cast")),
+    Step(convolution, 5, ("qnn.conv2d", *_ENDING), 5),
+    Step(transposed_convolution, 5, ("qnn.conv2d_transpose", *_ENDING), 3),
+    Step(dense, 6, ("reshape", "qnn.dense", *_ENDING), 3),
+    Step(batch_matmul, 5, ("reshape", "qnn.batch_matmul", "qnn.requantize", "clip", "cast"), 3),
 )

@@ -190,8 +190,8 @@ STEPS = (
     Step(gather, 1, ("gather",)),
     Step(gather_nd, 1, ("gather_nd",)),
     Step(pad, 1, ("nn.pad", "nn.mirror_pad")),
-    Step(extremum, 1, ("max", "min", "maximum", "minimum")),
-    Step(position, 1, ("argmax", "argmin")),
-    Step(sort, 1, ("sort", "argsort", "topk")),
-    Step(where, 1, ("where",)),
+    Step(extremum, 1, ("max", "min", "maximum", "minimum"), 2),
+    Step(position, 1, ("argmax", "argmin"), 2),
+    Step(sort, 1, ("sort", "argsort", "topk"), 3),
+    Step(where, 1, ("where",), 2),
 )
