@@ -16,6 +16,7 @@ from nir.passes.partition import Partition, Report, partition
 from nir.passes.partition.writing import write_partition
 from nir.targets import ALIASES, TARGETS
 from nir.tvm.conversion import convert
+from nir.verify import verify
 
 
 @click.command(name="partition")
@@ -68,10 +69,12 @@ def command(
 
 
 def _read(model: str, params: str | None) -> Module:
-    """The NIR module in a `.nir` file, or made of a model of another program."""
-    if model == STANDARD or Path(model).suffix == ".nir":
-        return read_module(model)
-    return convert(model, params=params, foreign=True)
+    """The NIR module in a `.nir` file, or made of a model of another program; verified."""
+    if model != STANDARD and Path(model).suffix != ".nir":
+        return convert(model, params=params, foreign=True)
+    module = read_module(model)
+    verify(module)
+    return module
 
 
 def _written(result: Partition, output: str, picture: bool) -> list[Path]:

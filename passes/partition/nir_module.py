@@ -63,7 +63,8 @@ def partition(
     than `minimum_operators` operators or `minimum_macs` multiply-accumulates is given up, and its operators go to the
     next target or stay outside. The module given is not changed.
 
-    Raises `PartitionError` for an unknown target, and where a function has a target already.
+    Raises `PartitionError` for an unknown target, and where a function has a target already. The module has to be
+    well-formed (`nir.verify`).
     """
     require_type(module, Module, "a NIR module")
     chosen = chosen_targets(targets)
@@ -116,9 +117,13 @@ def _main_name(module: Module) -> str:
 def _weighed(operations: list[Operation], targets: Sequence[Target]) -> Weighed:
     number = {op: index for index, op in enumerate(operations)}
     before = [[number[v.producer] for v in op.operands if v is not None and v.producer in number] for op in operations]
+    try:
+        graph = Dag(before)
+    except ValueError:
+        raise PartitionError("operations wait for one another", hint="nir.check says where") from None
     objections = [[target.reasons(op) for target in targets] for op in operations]
     given = [sum(value.type.nbytes for value in op.results) for op in operations]
-    return Weighed(Dag(before), objections, [1] * len(operations), [op.macs() for op in operations], given)
+    return Weighed(graph, objections, [1] * len(operations), [op.macs() for op in operations], given)
 
 
 def _split(

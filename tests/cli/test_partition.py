@@ -95,6 +95,12 @@ def test_wrong_options_are_told(
     assert message in capsys.readouterr().err
 
 
+def test_a_broken_module_is_told(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(model).write_text(MODEL.replace("%1 = dequantize(%0)", "%1 = dequantize(%4)"), "utf-8")
+    assert run_command(["partition", model]) == 1
+    assert "error: " in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_written_is_told(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["partition", model, "-o", model]) == 1
     assert "cannot be written" in capsys.readouterr().err
