@@ -13,6 +13,7 @@ import tvm
 from tvm import relax
 
 from nir.errors import ConvertError, Diagnostic, NirError, require_type
+from nir.garbage import collector_paused
 from nir.interp.plan import find_function
 from nir.ir import Function, Module, Operation, TensorType, callees, reachable
 from nir.ir import Value as NirValue
@@ -41,7 +42,8 @@ def nir_to_relax(
     profile or function.
     """
     require_type(module, Module, "a nir.Module", "nir.load reads a file")
-    return _Converter(module, get_profile(profile)).convert(find_function(module, function))
+    with collector_paused():
+        return _Converter(module, get_profile(profile)).convert(find_function(module, function))
 
 
 class _Converter:
