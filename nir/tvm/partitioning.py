@@ -4,9 +4,9 @@
     compiled = nir.tvm.compile(split.module)          # regions run on NIR, the rest on LLVM
     split.report                                      # what went where, and why
 
-What a target supports is decided on the NIR module that the whole function is converted to; `partitioning_atoms` says how
-its operations are found again in Relax, `nir.passes.partition` which of them make regions. Importing this module imports
-TVM.
+What a target supports is decided on the NIR module that the whole function is converted to (`partitioning_support`);
+`partitioning_atoms` says how its operations are found again in Relax, `nir.passes.partition` which of them make regions.
+Importing this module imports TVM.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from tvm import relax
 
 from nir.errors import PartitionError
 from nir.garbage import collector_paused
-from nir.ir import ElementType, Operation
-from nir.passes.partition import Outside, RegionReport, Report, Weighed, Worth, assign, chosen_targets, execution_order
+from nir.ir import Operation
+from nir.passes.partition import Outside, RegionReport, Report, Worth, assign, chosen_targets, execution_order
 from nir.passes.partition.writing import write_partition
 from nir.passes.relax_to_nir import convert_with_origins, relax_to_nir
-from nir.targets import Reason, Target
+from nir.targets import Target
 from nir.tvm.partitioning_atoms import Atom, AtomBuilder, AtomGraph
 from nir.tvm.partitioning_building import Block, ModuleBuilder, inline_relax_regions, names_after
+from nir.tvm.partitioning_support import weigh
 from nir.tvm.regions import region_functions
 
 DEBUG_FOLDER = "nir_debug"
@@ -92,7 +93,7 @@ def partition_relax(
     conversion = convert_with_origins(source, layout="keep", foreign=True)
     with collector_paused():
         graph = AtomBuilder(source["main"], conversion).build()
-        weighed = _weighed(graph, chosen)
+        weighed = weigh(graph, conversion.module, chosen)
         assignment = assign(weighed, names, Worth(minimum_operators, minimum_macs), connected)
         owners = {region.nodes[0]: names[region.owner] for region in assignment.regions}
         free = names_after(prefix, (symbol.name_hint for symbol in source.get_global_vars()))
@@ -145,54 +146,6 @@ def _prepared(module: Any, params: Mapping[str, Any] | None) -> tvm.IRModule:
     if any(isinstance(binding.value, relax.If) for block in main.body.blocks for binding in block.bindings):
         raise PartitionError("'main' branches, and cannot be partitioned as one graph")
     return module
-
-
-# --- what targets say ---
-
-
-def _weighed(graph: AtomGraph, targets: Sequence[Target]) -> Weighed:
-    objections = [[_against(graph, atom, target) for target in targets] for atom in graph.atoms]
-    sizes = [len(atom.operations) if atom.host_only is None else _is_call(graph, atom) for atom in graph.atoms]
-    macs = [sum(op.macs() for op in atom.operations) for atom in graph.atoms]
-    return Weighed(graph.dag, objections, sizes, macs)
-
-
-def _against(graph: AtomGraph, atom: Atom, target: Target) -> tuple[Reason, ...]:
-    """What a target has against an atom: what it has against its operations, and what a region cannot hold."""
-    if atom.host_only is not None:
-        return (Reason(target.name, "no-tensor", "A result is a tensor that NIR has as well", atom.host_only),)
-    reasons = [reason for op in atom.operations for reason in target.reasons(op)]
-    strange = next((v for v in (*atom.inputs, *atom.outputs) if not _crosses(v)), None)
-    if strange is not None:
-        sentence = "Tensors that go into and out of a region have an element type of NIR and a known shape"
-        reasons.append(Reason(target.name, "border", sentence, f"'{strange.name}' is {strange.ty}"))
-    called = next((v for v in map(graph.bindings.__getitem__, atom.bindings) if not _is_plain(v.value)), None)
-    if called is not None:
-        reasons.append(Reason(target.name, "no-calls", "Calls of functions stay with the host", called.var.name))
-    return tuple(dict.fromkeys(reasons))
-
-
-_ELEMENTS = frozenset(element.numpy.name for element in ElementType)
-
-
-def _crosses(variable: Any) -> bool:
-    """Whether a variable can be a parameter or result of a region."""
-    type = variable.ty
-    return (
-        isinstance(type, relax.TensorType)
-        and type.shape is not None
-        and all(isinstance(extent, tvm.tirx.IntImm) for extent in type.shape)
-        and str(type.dtype) in _ELEMENTS
-    )
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a region can hold a binding of `value`: operators, what NIR knows of tensor programs, and tuples."""
-    return not isinstance(value, tvm.ir.Call) or isinstance(value.op, tvm.ir.Op)
-
-
-def _is_call(graph: AtomGraph, atom: Atom) -> int:
-    return sum(isinstance(graph.bindings[index].value, tvm.ir.Call) for index in atom.bindings)
 
 
 # --- the report ---

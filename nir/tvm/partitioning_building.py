@@ -79,7 +79,7 @@ class ModuleBuilder:
         made = [variable for number in block.atoms for variable in self.graph.atoms[number].outputs]
         outputs = [variable for variable in dict.fromkeys(made) if variable in self.wanted]
         result_type = outputs[0].ty if len(outputs) == 1 else relax.TupleType([v.ty for v in outputs])
-        value = outputs[0] if len(outputs) == 1 else _typed(relax.Tuple(outputs), result_type)
+        value = outputs[0] if len(outputs) == 1 else relax.Tuple(outputs)
         result = relax.Var("result", result_type)
         parameters = [relax.Var(variable.name, variable.ty) for variable in inputs]  # no parameter is a DataflowVar
         bindings = [relax.VarBinding(variable, p) for variable, p in zip(inputs, parameters, strict=True)]
@@ -99,7 +99,7 @@ class ModuleBuilder:
         whole = kind(f"{symbol.name_hint}_results", function.ret_ty)
         self.bindings.append(relax.VarBinding(whole, call))
         for index, variable in enumerate(outputs):
-            self.bindings.append(relax.VarBinding(variable, _typed(relax.TupleGetItem(whole, index), variable.ty)))
+            self.bindings.append(relax.VarBinding(variable, relax.TupleGetItem(whole, index)))
 
     def _has_dataflow(self) -> bool:
         return any(isinstance(block, relax.DataflowBlock) for block in self.module[self.name].body.blocks)

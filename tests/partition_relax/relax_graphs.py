@@ -1,0 +1,117 @@
+"""Relax modules to partition: drawn ones, and the form in which two of them are compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tvm
+from hypothesis import strategies as st
+from tvm import relax
+
+SHAPE = (1, 4, 6, 6)
+
+
+def tensor(shape: tuple[int, ...] = SHAPE, element: str = "float32") -> relax.TensorType:
+    return relax.TensorType(shape, element)
+
+
+def module_of(make: Any, *types: relax.TensorType) -> tvm.IRModule:
+    """A module whose main is one block of dataflow: `make(builder, *parameters)` gives its result."""
+    builder = relax.BlockBuilder()
+    parameters = [relax.Var(f"x{index}", type) for index, type in enumerate(types)]
+    with builder.function("main", parameters):
+        with builder.dataflow():
+            output = builder.emit_output(make(builder, *parameters))
+        builder.emit_func_output(output)
+    return builder.get()
+
+
+def constant(draw: Any, shape: tuple[int, ...]) -> relax.Expr:
+    seed = draw(st.integers(0, 1000))
+    return relax.const(np.random.default_rng(seed).normal(size=shape).astype(np.float32) / 4)
+
+
+def quantised(value: relax.Expr, builder: relax.BlockBuilder, scale: float, point: int = 0) -> relax.Expr:
+    parameters = (relax.const(np.float32(scale)), relax.const(np.int8(point)))
+    return builder.emit(relax.op.quantize(value, *parameters, out_dtype="int8", axis=1))
+
+
+def dequantised(value: relax.Expr, builder: relax.BlockBuilder, scale: float, point: int = 0) -> relax.Expr:
+    parameters = (relax.const(np.float32(scale)), relax.const(np.int8(point)))
+    return builder.emit(relax.op.dequantize(value, *parameters, out_dtype="float32", axis=1))
+
+
+def _convolution(draw: Any, builder: relax.BlockBuilder, x: relax.Expr) -> relax.Expr:
+    product = builder.emit(relax.op.nn.conv2d(x, constant(draw, (4, 4, 3, 3)), padding=(1, 1)))
+    return builder.emit(relax.op.add(product, constant(draw, (1, 4, 1, 1))))
+
+
+def _quantised_addition(draw: Any, builder: relax.BlockBuilder, x: relax.Expr, y: relax.Expr) -> relax.Expr:
+    """An island whose dequantize is also used outside of it."""
+    left = dequantised(quantised(x, builder, 0.05, 3), builder, 0.05, 3)
+    right = dequantised(quantised(y, builder, 0.04), builder, 0.04)
+    total = quantised(relax.op.add(left, right), builder, 0.1)
+    return builder.emit(relax.op.multiply(dequantised(total, builder, 0.1), left))
+
+
+def _split(draw: Any, builder: relax.BlockBuilder, x: relax.Expr) -> relax.Expr:
+    halves = builder.emit(relax.op.split(x, 2, axis=1))
+    parts = [builder.emit(relax.TupleGetItem(halves, index)) for index in (1, 0)]
+    return builder.emit(relax.op.concat([parts[0], builder.emit(relax.op.negative(parts[1]))], axis=1))
+
+
+UNARY = (
+    lambda draw, b, x: b.emit(relax.op.nn.relu(x)),
+    lambda draw, b, x: b.emit(relax.op.sigmoid(x)),
+    lambda draw, b, x: b.emit(relax.op.tanh(x)),
+    lambda draw, b, x: b.emit(relax.op.erf(x)),  # NIR has none
+    lambda draw, b, x: b.emit(relax.op.nn.max_pool2d(x, (3, 3), padding=(1, 1))),
+    lambda draw, b, x: b.emit(relax.op.permute_dims(b.emit(relax.op.permute_dims(x, [0, 2, 3, 1])), [0, 3, 1, 2])),
+    _convolution,
+    _split,
+)
+
+BINARY = (
+    lambda draw, b, x, y: b.emit(relax.op.add(x, y)),
+    lambda draw, b, x, y: b.emit(relax.op.multiply(x, y)),
+    lambda draw, b, x, y: b.emit(relax.op.maximum(x, y)),
+    _quantised_addition,
+)
+
+OPERATORS = (
+    "add", "mul", "maximum", "relu", "logistic", "tanh", "max_pool_2d", "conv_2d", "split", "neg", "concatenation",
+    "quantize", "dequantize", "transpose", "reshape",
+)  # fmt: skip
+"""What the NIR modules of drawn graphs consist of."""
+
+
+@st.composite
+def graphs(draw: Any, largest: int = 10) -> tvm.IRModule:
+    """A graph of tensors of one shape, with sharing, several results, islands of quantisation, and host operators."""
+
+    def make(builder: relax.BlockBuilder, *parameters: relax.Var) -> relax.Expr:
+        values: list[relax.Expr] = list(parameters)
+        for _ in range(draw(st.integers(1, largest))):
+            pick = st.sampled_from(values[-4:])
+            if draw(st.booleans()):
+                values.append(draw(st.sampled_from(UNARY))(draw, builder, draw(pick)))
+            else:
+                values.append(draw(st.sampled_from(BINARY))(draw, builder, draw(pick), draw(pick)))
+        results = values[-draw(st.integers(1, 2)) :]
+        return results[0] if len(results) == 1 else relax.Tuple(results)
+
+    return module_of(make, *[tensor()] * draw(st.integers(1, 2)))
+
+
+def canonical(module: tvm.IRModule) -> tvm.IRModule:
+    """A form that does not depend on the order of independent bindings, nor on how often the same is computed."""
+    for change in (
+        relax.transform.CanonicalizeBindings(),
+        relax.transform.EliminateCommonSubexpr(),
+        relax.transform.DeadCodeElimination(["main"]),
+        relax.transform.TopologicalSort("depth-first", "from-outputs"),
+        relax.transform.Normalize(),
+    ):
+        module = change(module)
+    return module
