@@ -34,6 +34,7 @@ class _Hoisting:
                     self.uses[value] = self.uses.get(value, 0) + 1
         for value in function.results:
             self.uses[value] = self.uses.get(value, 0) + 1
+        self.dead: set[Operation] = set()
         self.pending = list(function.operations)
         self.made: list[Operation] = []
         self.count = 0
@@ -42,10 +43,10 @@ class _Hoisting:
         """Takes operations from the end; those that are not needed any more are left out."""
         while self.pending:
             op = self.pending.pop()
+            if op in self.dead:
+                continue
             if op.results and not any(self.uses.get(value) for value in op.results):
-                for value in op.operands:
-                    if value is not None:
-                        self.uses[value] -= 1
+                self._release(op)
             elif op.name == "quantize" and self._hoisted(op):
                 self.count += 1
             else:
@@ -82,10 +83,7 @@ class _Hoisting:
         made = source.__class__(taken, attributes, [target], (), op.location)
         if not is_accepted(made):
             return False
-        self._replace(op, made)
-        for quantize in quantizes:
-            self._add_uses(quantize)
-            self.pending.append(quantize)
+        self._replace(op, made, quantizes)
         return True
 
     def _quantize(self, value: Value, target: TensorType, like: Operation) -> Operation:
@@ -108,22 +106,32 @@ class _Hoisting:
             made = source.__class__([quantize.results[0], const.results[0]], {}, [target], (), op.location)
             if not is_accepted(made):
                 return False
-            self._replace(op, made)
-            for part in (const, quantize):
-                self._add_uses(part)
-                self.pending.append(part)
+            self._replace(op, made, [const, quantize])
             return True
         return False
 
-    def _replace(self, op: Operation, made: Operation) -> None:
-        """Lets `made` give what `op` gave."""
-        for value in op.operands:
-            if value is not None:
-                self.uses[value] -= 1
+    def _replace(self, op: Operation, made: Operation, before: list[Operation]) -> None:
+        """Lets `made` give what `op` gave, with new operations before it that are yet to be looked at."""
+        for new in (made, *before):
+            self._add_uses(new)
+        self._release(op)
         made.results = op.results
         op.results[0].producer = made
-        self._add_uses(made)
         self.made.append(made)
+        self.pending.extend(before)
+
+    def _release(self, op: Operation) -> None:
+        """Takes back the uses of what `op` took, and of what nobody else takes any more."""
+        stack = [op]
+        while stack:
+            for value in stack.pop().operands:
+                if value is None:
+                    continue
+                self.uses[value] -= 1
+                source = value.producer
+                if source is not None and not any(self.uses.get(other) for other in source.results):
+                    self.dead.add(source)
+                    stack.append(source)
 
     def _add_uses(self, op: Operation) -> None:
         for value in op.operands:
