@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from numerics_rules import Case, Term, scale, zero
+from numerics_arithmetic import Case, Term, scale, zero
 
 from nir.ir import ElementType, Quantisation, TensorType, Value, tensor
 from nir.ops import OPERATORS_BY_NAME

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numerics_arithmetic import zero
 from numerics_cases import MAKERS, Draw
-from numerics_rules import zero
 
 from nir.ir import ElementType, InferenceError, Operation, Quantisation, Shape, TensorType, Value, walk
 from nir.ops import OPERATORS
