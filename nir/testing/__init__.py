@@ -13,6 +13,8 @@ def test_something(program: RelayProgram, seed: int) -> None:
 
 from __future__ import annotations
 
+from nir.testing.conversion_check import assert_conversion
+from nir.testing.equivalence import NoErrorBound, NotEquivalent, assert_equivalent
 from nir.testing.relay_draft import Tensor
 from nir.testing.relay_programs import RelayProgram, drawable_operators, relay_programs
 from nir.testing.strategies import DrawnModule, inputs_for, modules, operations
@@ -20,8 +22,12 @@ from nir.testing.type_strategies import element_types, quantisations, shapes, te
 
 __all__ = [
     "DrawnModule",
+    "NoErrorBound",
+    "NotEquivalent",
     "RelayProgram",
     "Tensor",
+    "assert_conversion",
+    "assert_equivalent",
     "drawable_operators",
     "element_types",
     "inputs_for",
