@@ -35,7 +35,7 @@ def results(module: Module, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
     return list(run(module, inputs).values())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(module=networks())
 def test_nhwc_computes_the_same(module: Module) -> None:
     verify(module)
@@ -50,7 +50,7 @@ def test_nhwc_computes_the_same(module: Module) -> None:
     assert_same(before, results(module, inputs))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(module=networks())
 def test_the_interface_can_become_nhwc(module: Module) -> None:
     inputs = arrays(module)
@@ -75,7 +75,7 @@ def test_the_interface_can_become_nhwc(module: Module) -> None:
         assert_same(before, turned)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(module=networks())
 def test_transposes_become_fewer_and_the_rest_stays(module: Module) -> None:
     inputs = arrays(module)
@@ -92,7 +92,7 @@ def test_transposes_become_fewer_and_the_rest_stays(module: Module) -> None:
     assert reduce_transposes(again).transposes_after == report.transposes_after
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(module=networks(steps=6))
 def test_no_choice_of_orders_needs_fewer_transposes(module: Module) -> None:
     """Against all mixtures of three orders, for functions of up to seven operators that can choose."""
