@@ -17,7 +17,18 @@ _SECONDS = 60.0
 
 
 def examine_all(cases: Sequence[Any], processes: int = 2) -> list[Outcome]:
-    """What becomes of every case, in order. Raises RuntimeError for what is a bug of NIR."""
+    """What becomes of every case, in order. Raises RuntimeError for what is a bug of NIR.
+
+    What seems to crash is tried again, since a machine may stand still for a minute too.
+    """
+    outcomes = _examined(cases, processes)
+    crashed = [index for index, outcome in enumerate(outcomes) if outcome.outcome == CRASHED]
+    for index, outcome in zip(crashed, _examined([cases[index] for index in crashed], 1), strict=True):
+        outcomes[index] = outcome
+    return outcomes
+
+
+def _examined(cases: Sequence[Any], processes: int) -> list[Outcome]:
     context = multiprocessing.get_context("fork")
     shares = [list(range(start, len(cases), processes)) for start in range(processes)]
     outcomes: dict[int, Outcome] = {}
