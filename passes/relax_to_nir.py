@@ -24,7 +24,7 @@ from nir.passes.dead_code import eliminate_dead_code
 from nir.passes.folding import fold_constants
 from nir.passes.layout import to_nhwc
 from nir.passes.qdq import fold_qdq
-from nir.passes.relax_to_relay import RelaxConverter
+from nir.passes.relax_to_relay.converter import NO_ROW, RelaxConverter
 from nir.passes.relay_to_nir import HANDLERS
 from nir.passes.relay_to_nir.call import Handler, RelayCall, Result
 from nir.passes.relay_to_nir.converter import ModuleConverter
@@ -153,12 +153,13 @@ def _narrow(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _handlers(module: RelayModule, source: RelaxConverter) -> dict[str, Handler]:
-    """The handlers of Relay's operators, and one that refuses for each name of Relax that is left."""
+    """The handlers of Relay's operators, and one that says why for each operator of Relax with calls that are left."""
 
     def refuse(call: RelayCall) -> Result:
-        raise Unsupported(f"'{call.name}' cannot be converted: {source.reasons[call.expr]}")
+        reason = source.reasons[call.expr]
+        raise Unsupported(f"'{call.name}' cannot be converted: {reason}")
 
-    left = {getattr(expr, "op_name", None) or "" for expr in source.reasons}
+    left = {getattr(expr, "op_name", None) or "" for expr, reason in source.reasons.items() if reason != NO_ROW}
     return {**HANDLERS, **dict.fromkeys(left, refuse)}
 
 

@@ -44,7 +44,7 @@ def name_bounds(sweep: Sweep, op: Operation) -> bool:
     if bounds is None:
         return False
     value, low, high = bounds
-    inner = maker(value, "maximum", "minimum")
+    inner = maker(value, "maximum", "minimum", "relu")
     if inner is not None and (within := _bounds(inner)) is not None:
         source, other_low, other_high = within
         low, high = max(low, other_low), min(high, other_high)
@@ -59,6 +59,8 @@ def name_bounds(sweep: Sweep, op: Operation) -> bool:
 
 def _bounds(op: Operation) -> tuple[Value, float, float] | None:
     """What is bounded, and the bounds."""
+    if op.name == "relu" and op.operands[0] is not None:
+        return op.operands[0], 0.0, math.inf
     for value, other in (op.operands, op.operands[::-1]):
         bound = single_number(other)
         if bound is not None and value is not None and single_number(value) is None:

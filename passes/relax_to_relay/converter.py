@@ -30,6 +30,9 @@ from nir.relay.types import FuncType, TensorType, TupleType, Type
 
 _PREFIX = "relax."
 
+NO_ROW = "Relay has no such operator"
+"""The reason of calls whose operator is not in the table."""
+
 
 class RelaxConverter:
     """Converts the functions of one Relax module; `reasons` says why a call of `relax.<name>` stayed."""
@@ -241,7 +244,7 @@ class FunctionWalk:
         row = ROWS.get(name)
         try:
             if row is None:
-                site.refuse("Relay has no such operator")
+                site.refuse(NO_ROW)
             made = row(site)
             return self._checked(site, made)
         except Refused as refusal:

@@ -331,7 +331,7 @@ def main(path: str) -> None:
             model = pack(case)
             outputs = {"tflite": run(model, inputs, True), "xnnpack": run(model, inputs, False)}
         except (RuntimeError, ValueError) as error:
-            print(f"{case.name}: LiteRT does not run it: {error}", file=sys.stderr)  # noqa: T201
+            print(f"{case.name}: LiteRT does not run it: {error}", file=sys.stderr)
             continue
         arrays[f"{case.name}/model"] = np.frombuffer(model, np.uint8)
         arrays |= {f"{case.name}/input_{index}": array for index, array in enumerate(inputs)}
