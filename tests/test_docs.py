@@ -39,7 +39,7 @@ def commands() -> list[pytest.ParameterSet]:
     """Lines in shell blocks that call `nir`."""
     found = []
     for block in blocks("sh"):
-        for line in str(block.values[0]).splitlines():
+        for line in str(block.values[0]).replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["nir"] and "|" not in words:
                 found.append(pytest.param(words[1:], id=line.partition("#")[0].strip()))
