@@ -30,6 +30,9 @@ from nir.relay.types import FuncType, TensorType, TupleType, Type
 
 _PREFIX = "relax."
 
+_DEEPEST = 50
+"""Conditions inside conditions."""
+
 NO_ROW = "Relay has no such operator"
 """The reason of calls whose operator is not in the table."""
 
@@ -114,9 +117,13 @@ def _narrowed(array: Any) -> Any:
 class FunctionWalk:
     """Converts one function: an expression, or a Python value for shapes and numbers, per variable."""
 
-    def __init__(self, module: RelaxConverter) -> None:
+    def __init__(self, module: RelaxConverter, outer: FunctionWalk | None = None) -> None:
+        """`outer` is the function around a branch of an `if`, whose variables the branch may use."""
         self.module = module
         self.values: dict[int, Any] = {}
+        self.outer = outer
+        self.captured: list[tuple[relay.Var, relay.Expr]] = []
+        self.depth: int = 0 if outer is None else outer.depth + 1
 
     def function(self, source: Any) -> relay.Function:
         """The Relay function of a Relax one."""
@@ -170,10 +177,9 @@ class FunctionWalk:
         if isinstance(expr, tvm.ir.Call):
             return self._call(expr, origin, variable)
         if isinstance(expr, relax.Var):
-            found = self.values.get(handle(expr))
-            if found is None:
-                raise ConvertError(f"the variable '{expr.name}' is used before it is bound, or bound elsewhere")
-            return found
+            return self._variable(expr)
+        if isinstance(expr, relax.If):
+            return self._condition(expr, origin)
         if isinstance(expr, tvm.ir.GenericConst):
             return self.module.constant(expr)
         if isinstance(expr, relax.Tuple):
@@ -193,6 +199,41 @@ class FunctionWalk:
         if tvm.ir.is_prim_expr(expr):
             return None  # a number that is known only at run time
         raise ConvertError(f"'{origin}' is a Relax {type(expr).__name__}, which has no counterpart in Relay")
+
+    def _variable(self, variable: Any) -> Any:
+        key = handle(variable)
+        found = self.values.get(key)
+        if found is None and self.outer is not None:
+            found = self._captured(variable, self.outer._variable(variable))
+            self.values[key] = found
+        if found is None:
+            raise ConvertError(f"the variable '{variable.name}' is used before it is bound, or bound elsewhere")
+        return found
+
+    def _captured(self, variable: Any, value: Any) -> Any:
+        """What a branch sees of a value from outside: a variable, so that it is computed once, before the choice."""
+        if not isinstance(value, relay.Expr) or isinstance(value, (relay.Constant, relay.Var, relay.Function)):
+            return value
+        made = relay.Var(str(variable.name), value.checked_type, origin=str(variable.name))
+        made.checked_type = value.checked_type
+        self.captured.append((made, value))
+        return made
+
+    def _condition(self, choice: Any, origin: str) -> relay.Expr:
+        """An `if`, inside of lets of what its branches take from outside."""
+        if self.depth >= _DEEPEST:
+            raise ConvertError(f"conditions are nested too deeply at '{origin}'", expected=f"at most {_DEEPEST} levels")
+        walks = [FunctionWalk(self.module, self) for _ in range(2)]
+        branches = [
+            walk._sequence(branch)
+            for walk, branch in zip(walks, (choice.true_branch, choice.false_branch), strict=True)
+        ]
+        made: relay.Expr = relay.If(self._value(choice.cond, origin), *branches, origin=origin)
+        made.checked_type = branches[0].checked_type
+        for variable, value in (pair for walk in walks for pair in walk.captured):
+            made = relay.Let(variable, value, made, origin=origin)
+            made.checked_type = branches[0].checked_type
+        return made
 
     def _tuple(self, fields: list[Any], origin: str) -> Any:
         if not all(isinstance(field, relay.Expr) for field in fields):
