@@ -24,6 +24,17 @@ def run_onnx(kind: str, arrays: dict[str, np.ndarray], **attributes: Any) -> np.
     return session.run(None, {n: np.ascontiguousarray(a) for n, a in arrays.items()})[0]
 
 
+def run_model(content: bytes, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """All results of a model, on one thread and as the file says it: nothing is rewritten before it runs."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)
+
+
 def explicit_padding(
     padding: Any,
     lengths: Sequence[int],
