@@ -66,6 +66,8 @@ docs: $(INSTALLED)-run
 	mv build/docs/operators.md docs/operators.md
 	$(BIN)/nir relay operators > build/docs/relay_operators.md
 	mv build/docs/relay_operators.md docs/relay_operators.md
+	$(BIN)/nir compile --operators > build/docs/compiled_operators.md
+	mv build/docs/compiled_operators.md docs/compiled_operators.md
 	$(BIN)/nir targets --markdown > build/docs/targets.md
 	mv build/docs/targets.md docs/targets.md
 	$(BIN)/nir convert examples/mobilenet_v1_int8/model.relay --params examples/mobilenet_v1_int8/model.params \

@@ -13,7 +13,7 @@ from nir.ir import Operation, Origin, TensorType
 from nir.ir import Value as NirValue
 from nir.ops.constant import Const
 from nir.ops.profiles import Profile
-from nir.passes.relax_building.emitter import Array, Emitter, Value, dtype_of
+from nir.passes.relax_building.emitter import Array, Emitter, Value, dtype_of, shape_of
 from nir.passes.relax_building.programs import Program
 from nir.source import Span
 
@@ -42,6 +42,12 @@ class Site:
     def program(self, shape: Sequence[int] | None = None) -> Program:
         """An element-by-element program; its result has the shape of the operation's unless another is given."""
         return Program(self.emitter, self.shape if shape is None else shape)
+
+    def map(self, formula: Callable[..., Any], *values: relax.Expr, name: str = "map") -> relax.Expr:
+        """Binds `formula` of the elements of tensors, which broadcast to the shape of the first."""
+        program = self.program(shape_of(values[0]))
+        terms = [program.operand(value) for value in values]
+        return program.emit(lambda: formula(*(term.value for term in terms)), name)
 
     @property
     def type(self) -> TensorType:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tvm import relax, te, tirx
 
-from nir.ir import Operation
+from nir.ir import Operation, TensorType
 from nir.ops.axes import normal_axis
 from nir.ops.blocks import BatchToSpaceNd, ChannelShuffle, DepthToSpace, SpaceToBatchNd, SpaceToDepth
 from nir.ops.common import Layout
@@ -107,11 +107,15 @@ def _concatenation(site: Site) -> Value:
         if source.quantisation == site.type.quantisation:
             parts.append(value)
             continue
-        program = site.program(static_shape(source))
-        x = program.operand(value)
-        join = joining(program, site.profile, source, site.type, site.op.rounding)
-        parts.append(program.emit(lambda x=x, join=join: join(x.value), "rescale"))
+        parts.append(_rescaled(site, value, source))
     return parts[0] if len(parts) == 1 else site.emit(relax.op.concat(parts, axis))
+
+
+def _rescaled(site: Site, value: relax.Expr, source: TensorType) -> relax.Expr:
+    program = site.program(static_shape(source))
+    x = program.operand(value)
+    join = joining(program, site.profile, source, site.type, site.op.rounding)
+    return program.emit(lambda: join(x.value), "rescale")
 
 
 def _pack(site: Site) -> Value:

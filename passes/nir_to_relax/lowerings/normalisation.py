@@ -17,7 +17,7 @@ from nir.passes.nir_to_relax.lowerings.reduction import folded
 from nir.passes.nir_to_relax.lowerings.unary import literal
 from nir.passes.nir_to_relax.rounding import clipped, divided_by_power, high_product, stored
 from nir.passes.nir_to_relax.site import Lowering, Site
-from nir.passes.relax_building.emitter import Value, shape_of
+from nir.passes.relax_building.emitter import Value
 
 
 def _l2(site: Site) -> Value:
@@ -55,88 +55,72 @@ def _l2_in_integers(site: Site, axis: tuple[int, ...]) -> relax.Expr:
     total = folded(site, te.sum, axis, site.args[0], lambda x: distance(x) * distance(x), keep=True)
     mantissa, exponent = _inverse_square_root(site, total)
     unsigned = site.operand_type(0).element.minimum == 0
-    program = site.program()
-    x, factor, power = (program.operand(value) for value in (site.args[0], mantissa, exponent))
+    middle = (site.type.element.minimum + site.type.element.maximum + 1) // 2
 
-    def whole(number: int) -> Any:
-        return tirx.const(number, "int64")
-
-    def formula() -> Any:
+    def formula(x: Any, factor: Any, power: Any) -> Any:
         # The factor 128 comes in before or after the product, which rounds differently.
-        shift = power.value if unsigned else power.value + whole(7)
-        value = distance(x.value) << whole(7) if unsigned else distance(x.value)
-        left, right = clipped(shift, 0, 30), clipped(-shift, 0, 31)
-        shifted = clipped(value << left, -(2**31), 2**31 - 1)
-        scale = tirx.Select(shift < whole(-31), whole(0), factor.value)
-        middle = (site.type.element.minimum + site.type.element.maximum + 1) // 2
-        return stored(divided_by_power(high_product(shifted, scale), right) + whole(middle), site.type)
+        shift = power if unsigned else power + _whole(7)
+        value = distance(x) << _whole(7) if unsigned else distance(x)
+        shifted = _in_32_bits(value << clipped(shift, 0, 30))
+        scale = tirx.Select(shift < _whole(-31), _whole(0), factor)
+        quotient = divided_by_power(high_product(shifted, scale), clipped(-shift, 0, 31))
+        return stored(quotient + _whole(middle), site.type)
 
-    return program.emit(formula, "normalise")
+    return site.map(formula, site.args[0], mantissa, exponent, name="normalise")
+
+
+def _whole(number: int) -> Any:
+    return tirx.const(number, "int64")
+
+
+def _in_32_bits(value: Any) -> Any:
+    return clipped(value, -(2**31), 2**31 - 1)
 
 
 def _inverse_square_root(site: Site, values: relax.Expr) -> tuple[relax.Expr, relax.Expr]:
     """1 / sqrt(x) of whole numbers below 2^31 as mantissa * 2^(exponent - 31): TFLite's
     GetInvSqrtQuantizedMultiplierExp, five Newton steps in 32 bits.
     """
-    shape = shape_of(values)
-
-    def whole(number: int) -> Any:
-        return tirx.const(number, "int64")
-
-    program = site.program(shape)
-    x = program.operand(values)
-
-    def pairs_of_bits() -> Any:
-        length = whole(0)
-        for place in range(40):
-            length = length + tirx.Select(x.value >= whole(1 << place), whole(1), whole(0))
-        return tirx.floordiv(whole(31) - length, whole(2)) - whole(1)
-
-    pairs = program.emit(pairs_of_bits, "pairs")
-    program = site.program(shape)
-    x, p = program.operand(values), program.operand(pairs)
-
-    def halve() -> Any:
-        up, down = clipped(p.value, 0, 31), clipped(-p.value, 0, 31)
-        scaled = (x.value << (whole(2) * up)) >> (whole(2) * down)
-        return divided_by_power(scaled >> whole(1), whole(1))
-
-    half = program.emit(halve, "half")
-    program = site.program(shape)
-    root = program.emit(lambda: whole(1 << 28), "start")
+    pairs = site.map(_pairs_of_bits, values, name="pairs")
+    half = site.map(_halved, values, pairs, name="half")
+    root = site.map(lambda _: _whole(1 << 28), values, name="start")
     for _ in range(5):
-        program = site.program(shape)
-        r = program.operand(root)
-        cube = program.emit(
-            lambda r=r: clipped(high_product(high_product(r.value, r.value), r.value) << whole(6), -(2**31), 2**31 - 1),
-            "cube",
-        )
-        program = site.program(shape)
-        r, c, h = program.operand(root), program.operand(cube), program.operand(half)
-        root = program.emit(
-            lambda r=r, c=c, h=h: clipped(
-                (high_product(r.value, whole(3 << 27)) - high_product(h.value, c.value)) << whole(3),
-                -(2**31),
-                2**31 - 1,
-            ),
-            "newton",
-        )
-    program = site.program(shape)
-    x, p, r = (program.operand(value) for value in (values, pairs, root))
+        cube = site.map(_cubed, root, name="cube")
+        root = site.map(_improved, root, cube, half, name="newton")
 
-    def mantissa() -> Any:
+    def mantissa(x: Any, pairs: Any, root: Any) -> Any:
         # Half the root of two in units of 2^-31; an exponent above 0 goes into the mantissa.
-        up = clipped(p.value - whole(11), 0, 31)
-        found = high_product(r.value, whole(1518500250)) << up
-        return tirx.Select(x.value <= whole(1), whole(2**31 - 1), found)
+        found = high_product(root, _whole(1518500250)) << clipped(pairs - _whole(11), 0, 31)
+        return tirx.Select(x <= _whole(1), _whole(2**31 - 1), found)
 
-    scale = program.emit(mantissa, "mantissa")
-    program = site.program(shape)
-    x, p = program.operand(values), program.operand(pairs)
-    power = program.emit(
-        lambda: tirx.Select(x.value <= whole(1), whole(0), -clipped(whole(11) - p.value, 0, 63)), "exponent"
-    )
-    return scale, power
+    def exponent(x: Any, pairs: Any) -> Any:
+        return tirx.Select(x <= _whole(1), _whole(0), -clipped(_whole(11) - pairs, 0, 63))
+
+    scale = site.map(mantissa, values, pairs, root, name="mantissa")
+    return scale, site.map(exponent, values, pairs, name="exponent")
+
+
+def _pairs_of_bits(value: Any) -> Any:
+    """How many pairs of bits stand free before the highest bit but one or two."""
+    length = _whole(0)
+    for place in range(40):
+        length = length + tirx.Select(value >= _whole(1 << place), _whole(1), _whole(0))
+    return tirx.floordiv(_whole(31) - length, _whole(2)) - _whole(1)
+
+
+def _halved(value: Any, pairs: Any) -> Any:
+    """Half of the number, moved by pairs of bits to have three bits before the point."""
+    scaled = (value << (_whole(2) * clipped(pairs, 0, 31))) >> (_whole(2) * clipped(-pairs, 0, 31))
+    return divided_by_power(scaled >> _whole(1), _whole(1))
+
+
+def _cubed(root: Any) -> Any:
+    return _in_32_bits(high_product(high_product(root, root), root) << _whole(6))
+
+
+def _improved(root: Any, cube: Any, half: Any) -> Any:
+    """A Newton step, 3/2 root - half root^3."""
+    return _in_32_bits((high_product(root, _whole(3 << 27)) - high_product(half, cube)) << _whole(3))
 
 
 def _local_response(site: Site) -> Value:

@@ -53,11 +53,9 @@ class Network:
         turned = self.site.emit(relax.op.permute_dims(weights, [1, 0])) if known is None else constant(known.T)
         return self.site.emit(relax.op.matmul(rows, turned))
 
-    def map(self, formula: Callable[..., Any], *values: relax.Expr, name: str = "cell") -> relax.Expr:
+    def map(self, formula: Callable[..., Any], *values: relax.Expr) -> relax.Expr:
         """`formula` of the elements of tensors, which broadcast to the shape of the first."""
-        program = self.site.program(shape_of(values[0]))
-        terms = [program.operand(value) for value in values]
-        return program.emit(lambda: formula(*(term.value for term in terms)), name)
+        return self.site.map(formula, *values, name="cell")
 
     def sum(self, *values: relax.Expr) -> relax.Expr:
         """The sum in the order given; the first one has the shape of all."""

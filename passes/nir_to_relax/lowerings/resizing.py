@@ -73,13 +73,8 @@ def _through_real(site: Site) -> relax.Expr:
         below = np.floor(places)
         low, high = (np.clip(place, 0, size - 1) for place in (below, below + 1))
         first, second = _taken(site, data, axis, low), _taken(site, data, axis, high)
-        program = site.program(shape_of(first))
-        near, far = program.operand(first), program.operand(second)
-        weight = program.parameter(_spread(places - below, axis), "float32")
-        data = program.emit(
-            lambda near=near, far=far, weight=weight: near.value + (far.value - near.value) * weight.value,
-            "interpolate",
-        )
+        weight = constant(_spread(places - below, axis), "float32")
+        data = site.map(lambda near, far, part: near + (far - near) * part, first, second, weight, name="interpolate")
     program = site.program()
     x = program.operand(data)
     store = quantising(program, site.profile, site.type)
@@ -88,17 +83,12 @@ def _through_real(site: Site) -> relax.Expr:
 
 def _in_integers(site: Site, taps: list[Taps], bits: int) -> relax.Expr:
     """Along the width, then the height, with weights of `bits` bits; halves go away from zero, or up where there are 11."""
-    data = site.emitter.cast(site.args[0], "int64")
+    data, shift = site.emitter.cast(site.args[0], "int64"), tirx.const(bits, "int64")
     for axis, tap in reversed(list(zip(site.op.spatial_axes(), taps, strict=True))):
         low, high = _taken(site, data, axis, tap.low), _taken(site, data, axis, tap.high)
-        program = site.program(shape_of(low))
-        near, far = program.operand(low), program.operand(high)
-        weight = program.parameter(_spread(tap.weight, axis), "int64")
-        data = program.emit(
-            lambda near=near, far=far, weight=weight: (
-                (near.value << tirx.const(bits, "int64")) + (far.value - near.value) * weight.value
-            ),
-            "interpolate",
+        weight = constant(_spread(tap.weight, axis), "int64")
+        data = site.map(
+            lambda near, far, part: (near << shift) + (far - near) * part, low, high, weight, name="interpolate"
         )
     program = site.program()
     total = program.operand(data)

@@ -43,16 +43,12 @@ def _below_maximum(site: Site, dtype: str) -> relax.Expr:
 
 def _each(site: Site, value: relax.Expr, formula: Callable[[Any], Any], name: str) -> relax.Expr:
     """`formula` of every element of `value`."""
-    program = site.program(shape_of(value))
-    x = program.operand(value)
-    return program.emit(lambda: formula(x.value), name)
+    return site.map(formula, value, name=name)
 
 
 def _pairs(site: Site, left: relax.Expr, right: relax.Expr, formula: Callable[[Any, Any], Any]) -> relax.Expr:
     """`formula` of the elements of two tensors, the second one broadcast."""
-    program = site.program()
-    x, y = program.operand(left), program.operand(right)
-    return program.emit(lambda: formula(x.value, y.value), "combine")
+    return site.map(formula, left, right, name="combine")
 
 
 def _float_softmax(site: Site) -> Value:

@@ -226,7 +226,8 @@ def _convolution(site: Site) -> Value:
     groups = getattr(op, "groups", 1)
     if isinstance(op, DepthwiseConv2d):
         filter, groups = _reordered(site, filter, [3, 1, 2, 0]), channels
-    down, across = window_axes(_sizes(site), shape_of(filter)[1:3], op.strides, op.dilations, op.padding)
+    _, height, width, _ = shape_of(filter)
+    down, across = window_axes(_sizes(site), (height, width), op.strides, op.dilations, op.padding)
     kernel = _reordered(site, filter, [1, 2, 3, 0])
     sums = relax.op.nn.conv2d(
         _to_nhwc(site, _centred(site, 0)),
