@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,3 +85,10 @@ def test_every_row_has_a_case() -> None:
     assert covered >= set(ROWS) - WITHOUT_CASES
     assert not covered & WITHOUT_CASES
     assert covered <= set(ROWS) | {"shape_of"}
+
+
+def test_the_page_lists_every_row(repository: Path) -> None:
+    """docs/relax.md has a table of families; between them they name the rows of the table, and nothing else."""
+    text = (repository / "docs" / "relax.md").read_text("utf-8")
+    table = text.split("| family | operators |")[1].split("\n\n")[0]
+    assert sorted(re.findall(r"`([^`]+)`", table)) == sorted(ROWS)
