@@ -22,12 +22,13 @@ def nearest_index(source: int, target: int, mode: str, rounding: str) -> Array:
     """For each of `target` positions along an axis, which of `source` elements is nearest: int32.
 
     As TVM's resize operators compute it, in float32; the rounding "round" sends halves away from zero, as it did when
-    Relay existed. Where `rounding` is empty, aligned corners round and all other modes round down.
+    Relay existed. Where `rounding` is empty, aligned corners round and all other modes round down. Whole factors in
+    asymmetric coordinates are divisions, whatever the rounding: so from TVM 0.10 to Relay's end, and no more today.
     """
     position = np.arange(target, dtype=np.float32)
     scale = np.float32(source) / np.float32(target)
     half = np.float32(0.5)
-    if mode == "asymmetric" and target % source == 0 and rounding in ("", "floor"):
+    if mode == "asymmetric" and target % source == 0:
         return np.asarray(np.arange(target) // (target // source), dtype=np.int32)
     if mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
         place = (position + half) * scale - half
