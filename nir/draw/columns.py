@@ -10,17 +10,17 @@ import itertools
 import math
 from bisect import bisect_right
 
-from nir.ir import Function, Operation, Trait
+from nir.draw.diagram import INPUT, OUTPUT, View
 
 _SHORTEST = 14
 """Up to so many operations a graph stays in one column."""
 
 
-def columns(function: Function) -> dict[Operation, int]:
-    """For each operation that is drawn (constants are not) the number of its column, from 0."""
-    drawn = [op for op in function.operations if Trait.CONSTANT not in op.traits]
+def columns(view: View) -> dict[str, int]:
+    """For each node the number of its column, from 0. An input stands where it is first used, outputs in the last."""
+    drawn = [node.name for node in view.operations]
     count = _column_count(len(drawn))
-    candidates = _cuts(function, drawn) if count > 1 else []
+    candidates = _cuts(view, drawn) if count > 1 else []
     chosen: set[int] = set()
     for k in range(1, count):
         ideal = len(drawn) * k / count
@@ -28,7 +28,13 @@ def columns(function: Function) -> dict[Operation, int]:
         if near:
             chosen.add(min(near, key=lambda cut: abs(cut - ideal)))
     ordered = sorted(chosen)
-    return {op: bisect_right(ordered, index) for index, op in enumerate(drawn)}
+    placed = {name: bisect_right(ordered, index) for index, name in enumerate(drawn)}
+    for edge in view.edges:
+        if view.nodes[edge.tail].kind == INPUT:
+            placed[edge.tail] = min(placed.get(edge.tail, len(drawn)), placed.get(edge.head, 0))
+    for node in view.nodes.values():
+        placed.setdefault(node.name, len(ordered) if node.kind == OUTPUT else 0)
+    return placed
 
 
 def _column_count(rows: int) -> int:
@@ -36,17 +42,16 @@ def _column_count(rows: int) -> int:
     return 1 if rows <= _SHORTEST else max(2, round(math.sqrt(rows / 2)))
 
 
-def _cuts(function: Function, drawn: list[Operation]) -> list[int]:
-    """Places before operation i that one edge crosses; an input stands in the column of its first use."""
-    born = {value: index for index, op in enumerate(drawn) for value in op.results}
+def _cuts(view: View, drawn: list[str]) -> list[int]:
+    """Places before operation i that one edge crosses; an input stands at its first use."""
+    place = {name: index for index, name in enumerate(drawn)}
+    born = dict(place)
+    for edge in view.edges:
+        if edge.tail not in place:
+            born[edge.tail] = min(born.get(edge.tail, len(drawn)), place.get(edge.head, len(drawn)))
     crossing = [0] * (len(drawn) + 2)
-    uses = [(value, index) for index, op in enumerate(drawn) for value in op.operands if value is not None]
-    uses += [(value, len(drawn)) for value in function.results]
-    for value, index in uses:
-        if value.producer is None:
-            born.setdefault(value, index)
-        if value in born:
-            crossing[born[value] + 1] += 1
-            crossing[index + 1] -= 1
+    for edge in view.edges:
+        crossing[born[edge.tail] + 1] += 1
+        crossing[place.get(edge.head, len(drawn)) + 1] -= 1
     running = list(itertools.accumulate(crossing))
     return [index for index in range(1, len(drawn)) if running[index] == 1]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from nir.draw import style
-from nir.draw.dot import Html, text
 from nir.ir import (
     ConstantData,
     Keyword,
@@ -20,25 +18,16 @@ from nir.ir import (
     Value,
     float32_text,
 )
+from nir.text.printer import print_operation
 
 _LONGEST = 44
 """Characters of a name or list that a label shows at most; the tooltip has all of it."""
 
+_LONGEST_FACT = 600
+"""Characters of a text that a page tells at most."""
+
 _EXTENTS = frozenset({"block", "dilations", "multiples", "output_size", "shape", "size", "strides", "window"})
 """Attributes that are written like a shape: 2x2."""
-
-
-def operation_label(op: Operation, constants: Sequence[tuple[str, Value]]) -> Html:
-    """The operator's name, then what its attributes are, then the constants that it takes, by operand name."""
-    lines = [f"<b>{text(short(title(op)))}</b>"]
-    lines += [_small(line, style.TEXT) for line in _wrapped(list(_attribute_words(op)))]
-    lines += [_small(line, style.FAINT) for line in _wrapped([f"{name} {constant(v)}" for name, v in constants])]
-    return _stacked(lines)
-
-
-def terminal_label(word: str, name: str) -> Html:
-    """An input or output: what it is, and the value's name."""
-    return _stacked([f"<b>{word}</b>", _small(short(name), style.FAINT)] if name else [f"<b>{word}</b>"])
 
 
 def tensor_label(tensor: TensorType) -> str:
@@ -68,6 +57,45 @@ def tooltip(op: Operation) -> str:
     return "\n".join([title(op), *lines])
 
 
+def facts(op: Operation) -> dict[str, Any]:
+    """What a page tells about an operation: its text, attributes with defaults, operands, results, and its source."""
+    told: dict[str, Any] = {"operator": _summary(op), "text": print_operation(op)}
+    fields = {
+        field.name: _value_text(getattr(op, field.name)) for field in op.attribute_fields.values() if not field.subject
+    }
+    fields |= {name: _value_text(value) for name, value in op.attributes.items() if name not in fields}
+    if fields:
+        told["attributes"] = [f"{name} = {_cut(value)}" for name, value in fields.items()]
+    if op.operands:
+        told["operands"] = [f"%{value.name}: {_told(value.type)}" for value in op.operands if value is not None]
+    told["results"] = [f"%{value.name}: {_told(value.type)}" for value in op.results]
+    where = op.location
+    if isinstance(where, Origin):
+        told["made from"] = where.name
+    elif where is not None:
+        told["source"] = f"{where.location()}"
+    return {name: _cut(value) if isinstance(value, str) else value for name, value in told.items()}
+
+
+def _summary(op: Operation) -> str:
+    """The first paragraph of the operator's documentation."""
+    return " ".join((type(op).__doc__ or "").strip().partition("\n\n")[0].split())
+
+
+def _told(tensor: TensorType) -> str:
+    """A type, with the range of scales in place of hundreds of them."""
+    parameters = tensor.quantisation
+    if parameters is None or not parameters.is_per_channel:
+        return _type_text(tensor)
+    smallest, largest = min(parameters.scales), max(parameters.scales)
+    return f"{_type_text(tensor)}, from {smallest:.4g} to {largest:.4g}"
+
+
+def _cut(text: str) -> str:
+    """Long texts without their middle."""
+    return text if len(text) <= _LONGEST_FACT else f"{text[: _LONGEST_FACT // 2]} ... {text[-(_LONGEST_FACT // 2) :]}"
+
+
 def shape(tensor: TensorType) -> str:
     """`1x224x224x3 i8`; a scalar is just its element type."""
     dimensions = "x".join("?" if d is None else str(d) for d in tensor.shape)
@@ -94,7 +122,8 @@ def short(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}...{name[-(_LONGEST // 2) :]}"
 
 
-def _attribute_words(op: Operation) -> Iterator[str]:
+def attribute_words(op: Operation) -> Iterator[str]:
+    """The attributes that are not at their defaults, as a label says them."""
     field = type(op).subject
     for name, value in op.attributes.items():
         if field is not None and name == field.name:
@@ -122,23 +151,3 @@ def _value_text(value: Any) -> str:
 
 def _type_text(tensor: TensorType) -> str:
     return shape(tensor) if tensor.quantisation is None else f"{shape(tensor)}, {quantisation(tensor.quantisation)}"
-
-
-def _wrapped(words: list[str]) -> list[str]:
-    """Words joined into lines of about the longest label's width."""
-    lines: list[str] = []
-    for word in words:
-        if lines and len(lines[-1]) + len(word) + 2 <= _LONGEST:
-            lines[-1] += f", {word}"
-        else:
-            lines.append(word)
-    return lines
-
-
-def _small(plain: str, colour: str) -> str:
-    return f'<font point-size="{style.SMALL}" color="{colour}">{text(plain)}</font>'
-
-
-def _stacked(lines: list[str]) -> Html:
-    rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
-    return Html(f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>')

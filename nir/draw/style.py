@@ -1,7 +1,7 @@
 """How pictures look: one colour per operator family, one font, one way to write a tensor. All choices stand here.
 
 Colours are those of Okabe and Ito, which people with any common kind of colour blindness can tell apart; nodes are
-filled with a light tint, so that black text on them keeps its contrast.
+filled with a light tint of them, or a dark one, so that text keeps its contrast.
 """
 
 from __future__ import annotations
@@ -11,31 +11,22 @@ from dataclasses import dataclass
 from nir.draw.dot import Attributes
 
 FONT = "Helvetica, Arial, sans-serif"
-TEXT = "#1a1a1a"
-FAINT = "#53575c"
-LINE = "#8a8f98"
 SMALL = 9
 
-GRAPH: Attributes = {
-    "fontname": FONT,
-    "fontsize": 10,
-    "fontcolor": TEXT,
-    "bgcolor": "white",
-    "nodesep": 0.3,
-    "ranksep": 0.2,
-    "tooltip": " ",
-}
+GRAPH: Attributes = {"fontname": FONT, "fontsize": 10, "nodesep": 0.3, "ranksep": 0.2, "tooltip": " "}
 NODE: Attributes = {
     "shape": "box",
     "style": "rounded,filled",
     "fontname": FONT,
     "fontsize": 11,
-    "fontcolor": TEXT,
     "margin": "0.1,0.03",
     "height": 0.3,
     "penwidth": 1.2,
 }
-EDGE: Attributes = {"fontname": FONT, "fontsize": 8.5, "fontcolor": FAINT, "color": LINE, "arrowsize": 0.6}
+EDGE: Attributes = {"fontname": FONT, "fontsize": 8.5, "arrowsize": 0.6}
+
+NODE_TINT, FRAME = 0.28, 0.08
+"""How much of a colour fills a node, and a frame."""
 
 _BLUE = "#0072B2"
 _SKY = "#56B4E9"
@@ -48,60 +39,69 @@ _GREY = "#999999"
 
 
 @dataclass(frozen=True)
-class Colours:
-    """Fill and border of a node."""
+class Theme:
+    """What changes between light and dark: all colours are `#rrggbb`."""
 
-    fill: str
-    border: str
+    background: str
+    text: str
+    faint: str
+    line: str
+
+    def tinted(self, colour: str, strength: float) -> str:
+        """`colour` mixed with the background; strength 1 keeps it, 0 gives the background."""
+        parts = zip(_parts(self.background), _parts(colour), strict=True)
+        return "#" + "".join(f"{round(ground + (part - ground) * strength):02x}" for ground, part in parts)
 
 
-def tint(colour: str, strength: float) -> str:
-    """`colour` (`#rrggbb`) mixed with white; strength 1 keeps it, 0 gives white."""
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(255 + (part - 255) * strength):02x}" for part in parts)
+def _parts(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
-def _colours(colour: str) -> Colours:
-    return Colours(tint(colour, 0.28), colour)
-
+LIGHT = Theme(background="#ffffff", text="#1a1a1a", faint="#53575c", line="#8a8f98")
+DARK = Theme(background="#16181d", text="#f0f1f3", faint="#c6cad1", line="#7d838d")
+THEMES = {"light": LIGHT, "dark": DARK}
 
 FAMILIES = {
-    "convolution": _colours(_BLUE),
-    "matmul": _colours(_SKY),
-    "recurrent": _colours(_SKY),
-    "lstm": _colours(_SKY),
-    "bidirectional_lstm": _colours(_SKY),
-    "quantised_lstm": _colours(_SKY),
-    "pooling": _colours(_GREEN),
-    "resize": _colours(_GREEN),
-    "regions": _colours(_GREEN),
-    "reduction": _colours(_YELLOW),
-    "search": _colours(_YELLOW),
-    "lookup": _colours(_YELLOW),
-    "detection": _colours(_YELLOW),
-    "postprocessing": _colours(_YELLOW),
-    "elementwise": _colours(_ORANGE),
-    "unary": _colours(_ORANGE),
-    "comparison": _colours(_ORANGE),
-    "activation": _colours(_VERMILION),
-    "softmax": _colours(_VERMILION),
-    "normalisation": _colours(_VERMILION),
-    "quantise": _colours(_PURPLE),
-    "shape": _colours(_GREY),
-    "blocks": _colours(_GREY),
-    "joining": _colours(_GREY),
-    "padding": _colours(_GREY),
-    "slicing": _colours(_GREY),
-    "creation": _colours(_GREY),
-    "constant": _colours(_GREY),
+    "convolution": _BLUE,
+    "matmul": _SKY,
+    "recurrent": _SKY,
+    "lstm": _SKY,
+    "bidirectional_lstm": _SKY,
+    "quantised_lstm": _SKY,
+    "pooling": _GREEN,
+    "resize": _GREEN,
+    "regions": _GREEN,
+    "reduction": _YELLOW,
+    "search": _YELLOW,
+    "lookup": _YELLOW,
+    "detection": _YELLOW,
+    "postprocessing": _YELLOW,
+    "elementwise": _ORANGE,
+    "unary": _ORANGE,
+    "comparison": _ORANGE,
+    "activation": _VERMILION,
+    "softmax": _VERMILION,
+    "normalisation": _VERMILION,
+    "quantise": _PURPLE,
+    "shape": _GREY,
+    "blocks": _GREY,
+    "joining": _GREY,
+    "padding": _GREY,
+    "slicing": _GREY,
+    "creation": _GREY,
+    "constant": _GREY,
 }
-"""Colours by operator family: the name of the module in nir.ops that defines the operator."""
-
-OTHER = Colours("#ffffff", "#444444")
-"""Calls, branches, loops and foreign operators, which are of no family, and operators of a family that is not listed."""
-
-TERMINAL = Colours("#ffffff", "#1a1a1a")
-"""Inputs and outputs."""
+"""Colours by operator family: the name of the module in nir.ops that defines the operator. Calls, branches, loops and
+foreign operators, which are of no family, have the background's."""
 
 TARGETS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _VERMILION, _SKY)
 """Outlines of the regions that run on a target, by order of first appearance."""
+
+
+def dark_colours() -> dict[str, str]:
+    """Every colour of a light picture, and what it is in a dark one."""
+    own = {getattr(LIGHT, name): getattr(DARK, name) for name in ("background", "text", "faint", "line")}
+    for strength in (NODE_TINT, FRAME):
+        for colour in (*FAMILIES.values(), *TARGETS):
+            own[LIGHT.tinted(colour, strength)] = DARK.tinted(colour, strength)
+    return {**own, "white": DARK.background, "black": DARK.text}  # Graphviz writes two by their names

@@ -17,7 +17,8 @@ import nir.draw
 from nir.draw import style
 from nir.draw.columns import columns
 from nir.draw.dot import Graph
-from nir.draw.picture import picture
+from nir.draw.nir_views import nir_diagram
+from nir.draw.painting import paint
 from nir.errors import RunError
 from nir.ir import Function, Module, Origin, Quantisation, Symbol, TensorType, Value, tensor
 from nir.ops import FAMILIES
@@ -26,6 +27,10 @@ from nir.ops.control import Call, Foreign
 
 TYPE = tensor((1, 8, 8, 3), "i8", scale=0.5, zero_point=-128)
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def picture(module: Module, function: str | None = None) -> Graph:
+    return paint(nir_diagram(module, function).main)
 
 
 def step(builder: Builder, *operands: Value, operator: str = "step", type: TensorType = TYPE) -> Value:
@@ -76,18 +81,18 @@ def test_every_operation_is_a_node_and_every_use_an_edge(links: list[list[int]])
 @given(LINKS)
 def test_one_edge_crosses_between_columns(links: list[list[int]]) -> None:
     function = from_links(links)
-    column = columns(function)
-    assert [column[op] for op in function.operations] == sorted(column[op] for op in function.operations)
-    uses = [(value.producer, op) for op in function.operations for value in op.operands if value.producer is not None]
+    view = nir_diagram(Module([function])).main
+    column = columns(view)
+    in_order = [column[node.name] for node in view.operations]
+    assert in_order == sorted(in_order)
     for boundary in range(1, max(column.values()) + 1):
-        crossing = [use for use in uses if column[use[0]] < boundary <= column[use[1]]]
-        last = column[function.results[0].producer] < boundary
-        assert len(crossing) + last == 1
+        crossing = [edge for edge in view.edges if column[edge.tail] < boundary <= column[edge.head]]
+        assert len(crossing) == 1
 
 
 def test_a_long_chain_is_folded_and_a_short_one_is_not() -> None:
-    assert max(columns(chain(14).main).values()) == 0
-    assert max(columns(chain(60).main).values()) >= 4
+    assert max(columns(nir_diagram(chain(14)).main).values()) == 0
+    assert max(columns(nir_diagram(chain(60)).main).values()) >= 4
 
 
 def test_constants_are_folded_into_the_label() -> None:
@@ -251,8 +256,12 @@ def test_wrong_formats_and_huge_graphs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="svg, png, pdf, dot"):
         nir.draw.save(chain(1), tmp_path / "chain.bmp")
     with pytest.raises(RunError, match="10000 operations cannot be laid out"):
-        nir.draw.render(chain(10_000))
+        nir.draw.render(chain(10_000), folded=False)
     assert nir.draw.to_dot(chain(10_000)).count("->") == 10_001
+    with pytest.raises(RunError, match="there is no theme 'sepia'"):
+        nir.draw.render(chain(1), "dot", theme="sepia")
+    with pytest.raises(RunError, match="a list cannot be drawn"):
+        nir.draw.render([])  # type: ignore[arg-type]
 
 
 def test_every_family_of_operators_has_a_colour() -> None:
@@ -267,12 +276,27 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def contrast(left: str, right: str) -> float:
+    """Contrast ratio of two colours (WCAG 2)."""
+    darker, lighter = sorted(luminance(colour) + 0.05 for colour in (left, right))
+    return lighter / darker
+
+
+@pytest.mark.parametrize("theme", style.THEMES.values(), ids=list(style.THEMES))
 @pytest.mark.parametrize("family", style.FAMILIES)
-def test_text_on_every_colour_can_be_read(family: str) -> None:
+def test_text_on_every_colour_can_be_read(family: str, theme: style.Theme) -> None:
     """Contrast of at least 7:1 for names, 4.5:1 for the fainter lines (WCAG 2, levels AAA and AA)."""
-    background = luminance(style.FAMILIES[family].fill) + 0.05
-    assert background / (luminance(style.TEXT) + 0.05) >= 7
-    assert background / (luminance(style.FAINT) + 0.05) >= 4.5
+    fill = theme.tinted(style.FAMILIES[family], style.NODE_TINT)
+    assert contrast(fill, theme.text) >= 7
+    assert contrast(fill, theme.faint) >= 4.5
+
+
+@pytest.mark.parametrize("theme", style.THEMES.values(), ids=list(style.THEMES))
+@pytest.mark.parametrize("target", style.TARGETS)
+def test_text_in_frames_can_be_read(target: str, theme: style.Theme) -> None:
+    fill = theme.tinted(target, style.FRAME)
+    assert contrast(fill, theme.text) >= 7
+    assert contrast(fill, theme.faint) >= 4.5
 
 
 def test_a_notebook_shows_a_picture() -> None:
