@@ -17,7 +17,7 @@ import tvm
 from tvm import relax
 
 from nir.errors import PartitionError
-from nir.ir import Operation, Trait
+from nir.ir import Operation, Trait, Value
 from nir.passes.partition import Dag
 from nir.passes.relax_to_nir import Conversion
 
@@ -64,6 +64,7 @@ class AtomBuilder:
         self.results = self._variables(function.body.body)
         self.cuts: set[Any] = set()
         self.slices: dict[Operation, list[Any]] = {}
+        self.variables_of: dict[Value | None, list[Any]] = {}
         self._find_cuts(conversion)
         self.constant = self._constants()
 
@@ -89,6 +90,7 @@ class AtomBuilder:
             for variable in self._same_place(variables):
                 self.cuts.add(variable)
                 self.slices.setdefault(op, []).append(variable)
+                self.variables_of.setdefault(value, []).append(variable)
 
     def _same_place(self, variables: list[Any]) -> Iterator[Any]:
         """Of variables for one tensor, the first and those that only repeat it: the others are made in other ways."""
@@ -113,19 +115,29 @@ class AtomBuilder:
     # --- atoms ---
 
     def _atom(self, variables: list[Any], op: Operation) -> Atom:
-        """What makes `variables`, results of `op`, back to other cuts."""
+        """What makes `variables`, results of `op`, back to its operands.
+
+        On the way lie other cuts: a dequantize that another operation needs as a value of its own, too, while this one
+        computes on what is dequantized. What is cheap is done again, so that the operation stays what it is.
+        """
         mine = set(variables)
+        operations = self._operations(op)
+        taken = {v for each in operations for value in each.operands for v in self.variables_of.get(value, ())}
         inside: set[int] = set()
         inputs: dict[Any, None] = {}
         stack = list(variables)
+
+        def again(variable: Any) -> bool:
+            return variable not in taken and self._is_cheap(self.index[variable])
+
         while stack:
             variable = stack.pop()
-            if variable not in self.index or (variable in self.cuts and variable not in mine):
+            if variable not in self.index or (variable in self.cuts and variable not in mine and not again(variable)):
                 inputs[variable] = None
             elif self.index[variable] not in inside:
                 inside.add(self.index[variable])
                 stack.extend(self.uses[self.index[variable]])
-        return Atom(tuple(sorted(inside)), self._operations(op), tuple(inputs), tuple(variables))
+        return Atom(tuple(sorted(inside)), operations, tuple(inputs), tuple(variables))
 
     def _operations(self, op: Operation) -> tuple[Operation, ...]:
         """`op`, and those before it whose results are no cuts."""

@@ -40,7 +40,7 @@ class ModuleBuilder:
         self.inputs = [self._inputs(block) for block in blocks]
         self.wanted = {*graph.results, *(v for found in self.inputs for v in found)}
         self.bindings: list[relax.Binding] = []
-        self.done: set[int] = set()
+        self.bound: set[Any] = set()
 
     def build(self) -> tvm.IRModule:
         """The partitioned module."""
@@ -63,21 +63,25 @@ class ModuleBuilder:
 
     def _inputs(self, block: Block) -> list[Any]:
         """The variables that a block takes from others and from the parameters."""
-        own = {variable for number in block.atoms for variable in self.graph.atoms[number].outputs}
+        own = {self.graph.bindings[index].var for index in self._indices(block)}
         taken = (variable for number in block.atoms for variable in self.graph.atoms[number].inputs)
         return [variable for variable in dict.fromkeys(taken) if variable not in own]
 
     def _host(self, block: Block) -> None:
-        """The bindings of the host, each once, though several atoms may share it."""
-        for index in self._indices(block):
-            if index not in self.done:
-                self.done.add(index)
-                self.bindings.append(self.graph.bindings[index])
+        """The bindings of the host, each once, though several atoms may share it, or a region may have given it."""
+        for binding in map(self.graph.bindings.__getitem__, self._indices(block)):
+            if binding.var not in self.bound:
+                self._bind(binding.var, binding.value, binding)
+
+    def _bind(self, variable: Any, value: Any, binding: Any = None) -> None:
+        self.bound.add(variable)
+        self.bindings.append(binding or relax.VarBinding(variable, value))
 
     def _region(self, block: Block, inputs: Sequence[Any]) -> tuple[relax.Function, list[Any]]:
         """The function of a region, and the variables of main that its results are."""
-        made = [variable for number in block.atoms for variable in self.graph.atoms[number].outputs]
-        outputs = [variable for variable in dict.fromkeys(made) if variable in self.wanted]
+        made = dict.fromkeys(v for number in block.atoms for v in self.graph.atoms[number].outputs if v in self.wanted)
+        # The host may have done by itself what is cheap; a region of nothing else gives its results all the same.
+        outputs = [variable for variable in made if variable not in self.bound] or list(made)
         result_type = outputs[0].ty if len(outputs) == 1 else relax.TupleType([v.ty for v in outputs])
         value = outputs[0] if len(outputs) == 1 else relax.Tuple(outputs)
         result = relax.Var("result", result_type)
@@ -92,14 +96,15 @@ class ModuleBuilder:
 
     def _call(self, symbol: Any, function: relax.Function, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
         call = _typed(relax.Call(symbol, list(inputs)), function.ret_ty)
-        if len(outputs) == 1:
-            self.bindings.append(relax.VarBinding(outputs[0], call))
+        if len(outputs) == 1 and outputs[0] not in self.bound:
+            self._bind(outputs[0], call)
             return
         kind = relax.DataflowVar if self._has_dataflow() else relax.Var
         whole = kind(f"{symbol.name_hint}_results", function.ret_ty)
-        self.bindings.append(relax.VarBinding(whole, call))
+        self._bind(whole, call)
         for index, variable in enumerate(outputs):
-            self.bindings.append(relax.VarBinding(variable, relax.TupleGetItem(whole, index)))
+            if variable not in self.bound:
+                self._bind(variable, relax.TupleGetItem(whole, index))
 
     def _has_dataflow(self) -> bool:
         return any(isinstance(block, relax.DataflowBlock) for block in self.module[self.name].body.blocks)
