@@ -89,7 +89,9 @@ def fuse_activation(sweep: Sweep, op: Operation) -> bool:
     attributes = {**source.attributes, "activation": activation}
     made = sweep.emit(source.name, *source.operands, like=op, type=source.results[0].type, **attributes)
     if reshape is not None:
-        made = sweep.emit("reshape", made.results[0], like=op, type=op.results[0].type, shape=reshape.shape)
+        made = sweep.emit(
+            "reshape", made.results[0], like=op, type=op.results[0].type, shape=reshape.attributes["shape"]
+        )
     sweep.supersede(op, made)
     return True
 

@@ -137,5 +137,7 @@ def _again(sweep: Sweep, op: Operation, site: _Site, weights: Value | None, bias
     operands = (site.op.operands[0], weights, bias)
     made = sweep.emit(site.op.name, *operands, like=op, type=site.op.results[0].type, **attributes)
     if site.reshape is not None:
-        made = sweep.emit("reshape", made.results[0], like=op, type=op.results[0].type, shape=site.reshape.shape)
+        made = sweep.emit(
+            "reshape", made.results[0], like=op, type=op.results[0].type, shape=site.reshape.attributes["shape"]
+        )
     sweep.supersede(op, made)

@@ -228,7 +228,7 @@ class FunctionWalk:
             walk._sequence(branch)
             for walk, branch in zip(walks, (choice.true_branch, choice.false_branch), strict=True)
         ]
-        made: relay.Expr = relay.If(self._value(choice.cond, origin), *branches, origin=origin)
+        made: relay.Expr = relay.If(self._value(choice.cond, origin), branches[0], branches[1], origin=origin)
         made.checked_type = branches[0].checked_type
         for variable, value in (pair for walk in walks for pair in walk.captured):
             made = relay.Let(variable, value, made, origin=origin)

@@ -6,6 +6,7 @@ what is larger stays in the graph and is folded by the conversion to NIR.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,7 @@ def _shapes(call: RelaxCall) -> Any:
         return None
     shape = argument.checked_type.shape
     if call.name == "size":
-        return None if None in shape else call.constant(np.prod(shape, dtype=np.int64), call.result.dtype)
+        return None if None in shape else call.constant(math.prod(size or 0 for size in shape), call.result.dtype)
     return shape
 
 

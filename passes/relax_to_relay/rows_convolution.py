@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nir.passes.relax_to_relay.site import RelaxCall, Row, RowTable
 from nir.relay.ast import Expr
 from nir.relay.types import TensorType
@@ -160,9 +162,9 @@ def matmul(call: RelaxCall) -> Expr:
         right, right_shape = call.reshape(right, (*right_shape, 1)), (*right_shape, 1)
     out_dtype = _out_dtype(call)
     if len(right_shape) == 2:
-        rows = call.reshape(left, (-1 if 0 in left_shape else _product(left_shape[:-1]), left_shape[-1]))
+        rows = call.reshape(left, (_product(left_shape[:-1]), left_shape[-1]))
         units = right_shape[1]
-        made = call.relay("nn.dense", rows, call.transpose(right, (1, 0)), units=units, out_dtype=out_dtype)
+        made: Expr = call.relay("nn.dense", rows, call.transpose(right, (1, 0)), units=units, out_dtype=out_dtype)
     else:
         made = _batched(call, left, right, out_dtype)
     return call.reshape(made, call.result_shape)
@@ -208,15 +210,19 @@ def attention(call: RelaxCall) -> Expr:
     query, key, value = (_heads(call, call.expr(index)) for index in range(3))
     batch, length, heads, size = call.shape(call.expr(0))
     other = call.shape(call.expr(1))[1]
-    if call.attrs["causal_mask"] is not None or call.attrs["window_size"] is not None:
-        call.refuse("attention with a mask by position has no counterpart")
+    if call.attrs["window_size"] is not None:
+        call.refuse("attention to a window has no counterpart")
     scale = call.attrs["scale"]
     factor = float(scale) if scale is not None else size**-0.5
-    scores = call.relay("nn.batch_matmul", query, key, transpose_b=True)
-    scores = call.multiply(scores, call.like(factor, scores))
+    products = call.relay("nn.batch_matmul", query, key, transpose_b=True)
+    scores: Expr = call.multiply(products, call.like(factor, products))
     if len(call.args) > 3:
         grid = call.reshape(scores, (batch, heads, length, other))
         scores = call.reshape(call.add(grid, call.expr(3)), (batch * heads, length, other))
+    if call.attrs["causal_mask"] is not None:
+        later = other - length if call.attrs["causal_mask"] == "BottomRight" else 0
+        hidden = np.where(np.tri(length, other, later, dtype=bool), 0, -np.inf)
+        scores = call.add(scores, call.constant(hidden, call.dtype(scores)))
     weights = call.relay("nn.softmax", scores, axis=2)
     mixed = call.relay("nn.batch_matmul", weights, value, transpose_b=False)
     width = call.shape(call.expr(2))[3]

@@ -103,12 +103,13 @@ def _nearest(call: RelaxCall, size: tuple[int, ...], mode: str) -> Expr:
     shape = call.shape(x)
     pairs = [(layout.index(letter), made) for letter, made in zip("HW", size, strict=True)]
     rounding = str(call.attrs["rounding_method"])
-    wanted = [_nearest_pixels(shape[axis], made, mode, rounding) for axis, made in pairs]
-    if any(indices is None for indices in wanted):
+    known = [_nearest_pixels(shape[axis], made, mode, rounding) for axis, made in pairs]
+    wanted = [indices for indices in known if indices is not None]
+    if len(wanted) < len(known):
         call.refuse(f"coordinate_transformation_mode {mode} has no counterpart")
     for candidate in _ROUNDINGS if mode in ("half_pixel", "asymmetric", "align_corners") else ():
         chosen = [nearest_indices(shape[axis], made, mode, candidate) for axis, made in pairs]
-        if all(map(np.array_equal, chosen, wanted)):
+        if all(np.array_equal(one, other) for one, other in zip(chosen, wanted, strict=True)):
             return call.relay(
                 "image.resize2d",
                 x,

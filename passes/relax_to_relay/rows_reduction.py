@@ -7,6 +7,7 @@ from typing import Any
 
 from nir.passes.relax_to_relay.site import RelaxCall, RowTable
 from nir.relay.ast import Call, Expr
+from nir.relay.types import TensorType, TupleType
 
 
 def reduction(relay_name: str, call: RelaxCall) -> Expr:
@@ -60,8 +61,8 @@ def topk(call: RelaxCall) -> Expr:
 
 def _index_dtype(call: RelaxCall) -> str:
     """The type of indices, as it stands in the result's type."""
-    fields = getattr(call.type, "fields", (call.type,))
-    return str(fields[-1].dtype) if call.attrs.get("ret_type") != "values" else "int32"
+    last = call.type.fields[-1] if isinstance(call.type, TupleType) else call.type
+    return last.dtype if isinstance(last, TensorType) and call.attrs.get("ret_type") != "values" else "int32"
 
 
 def argsort(call: RelaxCall) -> Expr:

@@ -252,6 +252,15 @@ CONVOLUTIONS = [
         (Input((1, 5, 2, 4)), Input((1, 6, 2, 4)), Input((1, 6, 2, 3))),
         lambda q, k, v: op.nn.attention(q, k, v),
     ),
+    *(
+        Case(
+            f"attention_{mask}",
+            ("nn.attention",),
+            (Input((1, 5, 2, 4)), Input((1, 6, 2, 4)), Input((1, 6, 2, 4))),
+            lambda q, k, v, mask=mask: op.nn.attention(q, k, v, causal_mask=mask),
+        )
+        for mask in ("TopLeft", "BottomRight")
+    ),
     Case(
         "attention_bias",
         ("nn.attention_bias",),
@@ -303,6 +312,19 @@ def _fixed(value: Any, *shape: int) -> Any:
     return op.reshape(value, shape)
 
 
+def _blocks(kind: str, x: Any, before: Any, after: Any, shape: tuple[int, ...], *value: float) -> Any:
+    """A call of TVM's function by name, as its TFLite front end makes it. It has no code that can be compiled."""
+    other = "batch" if kind == "space" else "space"
+    arguments = (x, relax.ShapeExpr([2, 2]), relax.ShapeExpr(before), relax.ShapeExpr(after))
+    numbers = [tirx.FloatImm("float32", number) for number in value]
+    given = relax.Tuple([*arguments, *numbers])
+    return op.call_dps_packed(f"topi.nn.{kind}_to_{other}_nd", given, relax.TensorType(shape, "float32"))
+
+
+def _space_to_batch(x: np.ndarray) -> np.ndarray:
+    return x.reshape(1, 2, 2, 2, 2, 2).transpose(2, 4, 0, 1, 3, 5).reshape(4, 2, 2, 2)
+
+
 MOVING = [
     Case("reshape", ("reshape",), (X,), lambda x: op.reshape(x, (4, -1))),
     Case("flatten", ("flatten",), (X,), lambda x: op.flatten(x)),
@@ -346,6 +368,20 @@ MOVING = [
         expected=lambda x: x.reshape(1, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(1, 2, 4, 6),
     ),
     Case("meshgrid", ("meshgrid",), (Input((3,)), Input((4,))), lambda x, y: op.meshgrid([x, y], "ij")),
+    Case(
+        "space_to_batch",
+        ("call_dps_packed.topi.nn.space_to_batch_nd",),
+        (Input((1, 3, 4, 2)),),
+        lambda x: _blocks("space", x, (1, 0), (0, 0), (4, 2, 2, 2), 0.0),
+        expected=lambda x: _space_to_batch(np.pad(x, ((0, 0), (1, 0), (0, 0), (0, 0)))),
+    ),
+    Case(
+        "batch_to_space",
+        ("call_dps_packed.topi.nn.batch_to_space_nd",),
+        (Input((4, 2, 2, 2)),),
+        lambda x: _blocks("batch", x, (0, 1), (1, 0), (1, 3, 3, 2)),
+        expected=lambda x: x.reshape(2, 2, 1, 2, 2, 2).transpose(2, 3, 0, 4, 1, 5).reshape(1, 4, 4, 2)[:, :3, 1:],
+    ),
     Case("tril", ("tril",), (X,), lambda x: op.tril(x, 1)),
     Case("triu", ("triu",), (X,), lambda x: op.triu(x, -1)),
 ]
