@@ -104,7 +104,7 @@ def raw_sums(network: Network) -> Value | None:
         return None
     x = _image(network)
     w = network.weights((2, 1, 1, sizes(x)[1]), 0)
-    scales = np.float32(0.5) * np.asarray(w.type.quantisation.scales, np.float32)
+    scales = np.float32(x.type.quantisation.scale) * np.asarray(w.type.quantisation.scales, np.float32)
     sums = network.builder.conv_2d(x, w, layout="nchw", element="i32", quantisation=Quantisation.per_channel(scales, 1))
     if network.integer(0, 3) == 0:
         network.sums.append(sums)
