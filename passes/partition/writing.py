@@ -38,19 +38,20 @@ def write_partition(
         (target / REPORT).write_text(json.dumps(report.to_json(), indent=1) + "\n", "utf-8")
         written.append(target / REPORT)
         if picture:
-            written.append(_picture(module, target))
+            written.append(_picture(module, report, target))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise NirError(f"{os.fspath(folder)} cannot be written", found=reason) from None
     return written
 
 
-def _picture(module: Module, folder: Path) -> Path:
-    """The picture; DOT text where the graph is too large, or there is no layout engine."""
+def _picture(module: Module, report: Report, folder: Path) -> Path:
+    """The picture, which says of every operator outside why; DOT text where there is no layout engine, or no layout."""
+    reasons = {each.name: [str(reason) for reason in each.reasons] for each in report.outside}
     try:
-        nir.draw.save(module, folder / PICTURE)
+        nir.draw.save(module, folder / PICTURE, reasons=reasons)
     except RunError:
         path = folder / Path(PICTURE).with_suffix(".dot")
-        path.write_text(nir.draw.to_dot(module), "utf-8")
+        path.write_text(nir.draw.to_dot(module, reasons=reasons), "utf-8")
         return path
     return folder / PICTURE

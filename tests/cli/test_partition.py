@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def test_partition_writes_files(model: str, tmp_path: Path, capsys: pytest.Captu
     assert [each["operator"] for each in report["outside"]] == ["elu", "tf.Cumsum"]
     assert report["regions"][0]["operators"] == {"conv_2d": 1, "dequantize": 1}
     assert nir.passes.inline_regions(whole)["main"].operations[-1].name == "relu"
+
+
+def test_the_picture_says_why_an_operator_is_outside(model: str, tmp_path: Path) -> None:
+    folder = tmp_path / "split"
+    assert run_command(["partition", model, "-o", str(folder)]) == 0
+    (picture,) = folder.glob("partition.[sd][vo][gt]")
+    assert "not-foreign: NIR knows" in html.unescape(picture.read_text("utf-8"))
 
 
 def test_partition_gives_up_small_regions(model: str, capsys: pytest.CaptureFixture[str]) -> None:
