@@ -71,6 +71,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 _SUBPACKAGES = (
     "cli",
     "conformance",
+    "display",
     "draw",
     "errors",
     "filetests",

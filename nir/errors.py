@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nir.shown import Shown
 from nir.source import Span, printable
 
 
@@ -45,7 +46,7 @@ class Diagnostic:
         return "\n".join(lines)
 
 
-class NirError(Exception):
+class NirError(Shown, Exception):
     """Base of every failure that a user can cause. `diagnostics` holds all that was found, in source order."""
 
     phase = "run"
@@ -67,6 +68,10 @@ class NirError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(diagnostic.render() for diagnostic in self.diagnostics)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback, which would say nothing about the user's file."""
+        return str(self).split("\n")
 
 
 class ParseError(NirError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = (
-    ("source", "version", "grammar", "garbage"),
+    ("source", "version", "grammar", "garbage", "shown"),
     ("errors",),
     ("ir",),
     ("ops",),
@@ -17,7 +17,7 @@ LAYERS = (
     ("verify", "interp", "relay", "nnapi", "tflite"),
     ("targets", "draw"),
     ("passes", "conformance"),
-    ("tvm", "filetests"),
+    ("tvm", "filetests", "display"),
     ("testing",),
     ("cli",),
 )

@@ -8,13 +8,14 @@ from typing import Any
 from nir.ir.operation import Comments, Operation
 from nir.ir.types import TensorType
 from nir.ir.values import Value
+from nir.shown import Shown
 from nir.source import Span
 
 LANGUAGE_VERSION = (1, 0)
 """The version of the `.nir` language that this package writes; it reads 1.0 up to this one."""
 
 
-class Function:
+class Function(Shown):
     """A named graph: parameters, operations in an order in which values are defined before use, results.
 
     `results` are the returned values. `result_types` are the declared types (from the signature); None where the
@@ -79,7 +80,7 @@ class Function:
             yield from op.results
 
 
-class Module:
+class Module(Shown):
     """A set of functions, and where their large constants are kept.
 
     `weights_file` is the name of the safetensors file beside the text, as the text states it, or None.

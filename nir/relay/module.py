@@ -12,10 +12,11 @@ from nir.relay.expr import Attributes, Constant, Expr, Function, Var
 from nir.relay.provenance import Provenance
 from nir.relay.types import FuncType, TensorType
 from nir.relay.visitor import ExprMutator
+from nir.shown import Shown
 from nir.source import Source
 
 
-class Module:
+class Module(Shown):
     """Functions by name (without the `@`), in the order in which they stand in the text, and the text itself.
 
     `provenance` says what the module was read from, and what is missing; None for one that a program made.

@@ -15,13 +15,14 @@ from nir.passes.partition.graph import Dag, execution_order
 from nir.passes.partition.inlining import TARGET, inline_regions
 from nir.passes.partition.outlining import Outliner
 from nir.passes.partition.report import Outside, RegionReport, Report
+from nir.shown import Shown
 from nir.targets import Target, get_target
 
 Targets = Sequence["str | Target"]
 
 
 @dataclass(frozen=True)
-class Partition:
+class Partition(Shown):
     """A partitioned NIR module and its report. `source` is the module that was partitioned, untouched."""
 
     module: Module

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nir.shown import Shown
 from nir.targets import Reason
 
 
@@ -48,7 +49,7 @@ class Outside:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Shown):
     """The whole: targets in order of preference, regions in the order in which they run, operators outside."""
 
     targets: tuple[str, ...]

@@ -1,0 +1,43 @@
+"""The report of a partition as tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from nir.display.markup import stacked, table
+from nir.passes.partition import Report
+
+
+def report_table(report: Report) -> str:
+    """The regions, the operators outside with their reasons, and how much of the work is offloaded."""
+    parts = [f"<p>{_summary(report)}</p>"]
+    if report.regions:
+        head = ("region", "target", "operators", "MACs", "bytes in", "bytes out", "constants", "most frequent")
+        rows = [
+            (
+                f"@{region.name}",
+                region.target,
+                *(f"{n:,}" for n in (region.size, region.macs, region.bytes_in, region.bytes_out)),
+                f"{region.constant_bytes:,}",
+                ", ".join(f"{count} {name}" for name, count in Counter(region.operators).most_common(3)),
+            )
+            for region in report.regions
+        ]
+        parts.append(table(head, rows, numbers=range(2, 7)))
+    if report.outside:
+        counts: dict[tuple[str, ...], Counter[str]] = {}
+        for each in report.outside:
+            counts.setdefault(tuple(str(reason) for reason in each.reasons), Counter())[each.operator] += 1
+        rows_outside = [
+            (", ".join(f"{count} {name}" for name, count in operators.most_common()), "; ".join(reasons))
+            for reasons, operators in sorted(counts.items(), key=lambda item: -sum(item[1].values()))
+        ]
+        parts.append(table(("outside", "why"), rows_outside))
+    return stacked(*parts)
+
+
+def _summary(report: Report) -> str:
+    regions = f"{len(report.regions)} region{'' if len(report.regions) == 1 else 's'}"
+    what = "multiply-accumulates" if report.macs else "operators"
+    share = f"{100 * report.offloaded_share:.1f} % of the {what}"
+    return f"{regions}, {report.offloaded_operators} of {report.operators} operators, {share}"
