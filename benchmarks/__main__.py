@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("startup", "text", "verify", "interp")
+BENCHMARKS = ("startup", "text", "verify", "interp", "testing")
 
 
 def main(names: list[str]) -> int:

@@ -1,9 +1,10 @@
-"""Help for tests of what is built on NIR: Hypothesis strategies. Needs Hypothesis, which only this package imports.
+"""Help for tests of what is built on NIR: Hypothesis strategies, and checks that two programs compute the same.
 
-@given(module=nir.testing.modules(max_operators=12), data=st.data())
-def test_my_pass(module: nir.Module, data: st.DataObject) -> None:
-    inputs = data.draw(nir.testing.inputs_for(module))
-    ...
+Needs Hypothesis, which only this package imports.
+
+@given(module=nir.testing.modules(max_operators=12))
+def test_my_pass(module: nir.Module) -> None:
+    nir.testing.assert_equivalent(module, my_pass(module))
 
 @given(program=nir.testing.relay_programs(max_operators=12), seed=st.integers(0, 99))
 def test_something(program: RelayProgram, seed: int) -> None:
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from nir.testing.conversion_check import assert_conversion
 from nir.testing.equivalence import NoErrorBound, NotEquivalent, assert_equivalent
+from nir.testing.relax_strategies import relax_modules
 from nir.testing.relay_draft import Tensor
 from nir.testing.relay_programs import RelayProgram, drawable_operators, relay_programs
 from nir.testing.strategies import DrawnModule, inputs_for, modules, operations
@@ -34,6 +36,7 @@ __all__ = [
     "modules",
     "operations",
     "quantisations",
+    "relax_modules",
     "relay_programs",
     "shapes",
     "tensor_types",

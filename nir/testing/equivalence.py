@@ -20,7 +20,7 @@ from nir.testing.error_bounds import ErrorBounds, Key
 from nir.testing.error_terms import Array, Error, scale_of
 from nir.testing.subjects import Inputs, runner_of, sample_inputs
 
-SAMPLES = 3
+SAMPLES = 5
 """Inputs that are tried where none are given."""
 
 

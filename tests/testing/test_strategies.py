@@ -30,7 +30,17 @@ from nir.ir import (
     same,
     walk,
 )
-from nir.testing import element_types, inputs_for, modules, operations, quantisations, shapes, tensor_types, tensors
+from nir.testing import (
+    element_types,
+    inputs_for,
+    modules,
+    operations,
+    quantisations,
+    relax_modules,
+    shapes,
+    tensor_types,
+    tensors,
+)
 from nir.testing.choices import Choices
 from nir.testing.operator_proposals import learn, simplified
 from nir.text import parse, print_module
@@ -275,3 +285,9 @@ def test_a_new_operator_is_drawn_from_its_class_alone(data: st.DataObject) -> No
     assert mixed is not None
     assert mixed.shape[1] == 2 * (table.shape[1] or 0)
     assert signature.results == (mixed.with_element(table.element) if table.element is mixed.element else mixed,)
+
+
+def test_relax_modules() -> None:
+    pytest.importorskip("tvm")
+    found = find(relax_modules(max_operators=3), lambda module: True, random=random.Random(0))
+    assert "main" in [variable.name_hint for variable in found.get_global_vars()]
