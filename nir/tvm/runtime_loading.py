@@ -45,7 +45,7 @@ class Library:
         Raises `RunError` for inputs that the function does not take, and for failures inside.
         """
         try:
-            tensors = [tvm_ffi.from_dlpack(np.require(array, requirements="CW")) for array in inputs]
+            tensors = [tvm_ffi.from_dlpack(np.require(array, requirements=["C", "W"])) for array in inputs]
             with self._lock:  # TVM's machine keeps its state between instructions, and crashes otherwise
                 return _arrays(self._call(*tensors))
         except NirError:  # from a region

@@ -102,7 +102,7 @@ def decode(encoded: bytes) -> Header:
         text, profile, function = (metadata[f"nir.{part}"] for part in ("text", "profile", "function"))
     except KeyError as error:
         raise RunError(f"a program has no entry {error}") from None
-    names = []
+    names: list[str] = []
     while (name := metadata.get(f"nir.weight.{len(names)}")) is not None:
         names.append(name)
     return Header(text, profile, function, tuple(names), _embedded(encoded))
@@ -112,7 +112,7 @@ def _digest(arrays: Mapping[str, Array]) -> str:
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name}\0{array.dtype} {array.shape}\0".encode())
-        digest.update(memoryview(array.reshape(-1).view(np.uint8)))
+        digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
