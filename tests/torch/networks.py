@@ -57,7 +57,15 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """MobileNetV2 of Sandler et al., 2018, Table 2; `width` multiplies its channels."""
 
-    _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    _STAGES = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
 
     def __init__(self, classes: int = 1000, width: float = 1.0) -> None:
         super().__init__()
@@ -109,7 +117,11 @@ class DeePixBiS(nn.Module):
             for _ in range(count):
                 layers.append(_DenseLayer(channels, growth))
                 channels += growth
-            layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.Conv2d(channels, channels // 2, 1, bias=False)]
+            layers += [
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels, channels // 2, 1, bias=False),
+            ]
             layers.append(nn.AvgPool2d(2, 2))
             channels //= 2
         self.encoder = nn.Sequential(*layers)
