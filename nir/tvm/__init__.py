@@ -27,28 +27,42 @@ if TYPE_CHECKING:
     from nir.tvm.importers.loading import load_model as load_model
     from nir.tvm.importers.model import LoadedModel as LoadedModel
     from nir.tvm.importers.model import ModelInput as ModelInput
+    from nir.tvm.partitioning import RelaxPartition as RelaxPartition
+    from nir.tvm.partitioning import partition_relax as partition_relax
+    from nir.tvm.partitioning_building import inline_relax_regions as inline_relax_regions
     from nir.tvm.regions import lower_regions as lower_regions
+    from nir.tvm.runtime_loading import Library as Library
+    from nir.tvm.runtime_loading import load_library as load_library
 
 # The same for run time.
 _MODULE_OF = {
     "Build": "building",
     "Compiled": "execution",
+    "Library": "runtime_loading",
     "LoadedModel": "importers.model",
     "ModelInput": "importers.model",
     "Parameter": "execution",
+    "RelaxPartition": "partitioning",
     "build": "building",
     "compile": "compilation",
     "convert": "conversion",
+    "inline_relax_regions": "partitioning_building",
+    "load_library": "runtime_loading",
     "load_model": "importers.loading",
     "lower_regions": "regions",
+    "partition_relax": "partitioning",
     "run": "compilation",
     "to_relay": "conversion",
 }
 
-__all__ = sorted(_MODULE_OF)
+_SUBMODULES = ("runtime",)
+
+__all__ = sorted([*_MODULE_OF, *_SUBMODULES])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"nir.tvm.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'nir.tvm' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"nir.tvm.{_MODULE_OF[name]}"), name)

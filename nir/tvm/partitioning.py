@@ -1,6 +1,6 @@
 """Partitioning a Relax module: what a target runs goes into regions, functions with the attribute Codegen = "nir".
 
-    split = nir.tvm.partitioning.partition_relax(module, targets=["apu"])
+    split = nir.tvm.partition_relax(module, targets=["apu"])
     compiled = nir.tvm.compile(split.module)          # regions run on NIR, the rest on LLVM
     split.report                                      # what went where, and why
 
@@ -131,7 +131,7 @@ def _prepared(module: Any, params: Mapping[str, Any] | None) -> tvm.IRModule:
     if regions:
         raise PartitionError(
             f"the module is partitioned already: '{next(iter(regions))}' is a region",
-            hint="nir.tvm.partitioning.inline_relax_regions puts the regions back",
+            hint="nir.tvm.inline_relax_regions puts the regions back",
         )
     if params:
         arrays = {name: np.asarray(v.numpy() if hasattr(v, "numpy") else v) for name, v in params.items()}
