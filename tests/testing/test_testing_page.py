@@ -7,6 +7,7 @@ import re
 import pytest
 from data import REPOSITORY
 
+import nir
 from nir.testing import NotEquivalent
 
 PAGE = (REPOSITORY / "docs" / "testing.md").read_text("utf-8")
@@ -32,3 +33,17 @@ def test_examples(code: str, message: str) -> None:
 def test_there_are_examples_that_fail() -> None:
     assert len(BLOCKS) >= 5
     assert sum(bool(message) for _, message in BLOCKS) == 2
+
+
+def test_the_example_of_the_readme() -> None:
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    code = next(
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        if "assert_equi" in block
+    )
+    names: dict[str, object] = {"__name__": "example", "nir": nir}
+    exec(compile(code, "README.md", "exec", dont_inherit=True), names)
+    test = names["test_layouts"]
+    assert callable(test)
+    test()
