@@ -177,7 +177,7 @@ class FunctionWalk:
         if isinstance(expr, tvm.ir.Call):
             return self._call(expr, origin, variable)
         if isinstance(expr, relax.Var):
-            return self._variable(expr)
+            return None if self._is_open_number(expr) else self._variable(expr)
         if isinstance(expr, relax.If):
             return self._condition(expr, origin)
         if isinstance(expr, tvm.ir.GenericConst):
@@ -199,6 +199,10 @@ class FunctionWalk:
         if tvm.ir.is_prim_expr(expr):
             return None  # a number that is known only at run time
         raise ConvertError(f"'{origin}' is a Relax {type(expr).__name__}, which has no counterpart in Relay")
+
+    def _is_open_number(self, variable: Any) -> bool:
+        """True for a number that is no binding: an extent of a shape that is known only at run time."""
+        return handle(variable) not in self.values and isinstance(variable.ty, tvm.ir.PrimType)
 
     def _variable(self, variable: Any) -> Any:
         key = handle(variable)

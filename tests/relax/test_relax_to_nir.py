@@ -264,6 +264,14 @@ def test_dimensions_known_at_run_time() -> None:
         relax_to_nir(flat)
 
 
+def test_an_extent_as_a_number() -> None:
+    """A length that a binding computes is a number that is known only at run time, not a variable out of place."""
+    n = tvm.tirx.Var("n", "int64")
+    source = module_of(lambda b, x: b.emit(op.arange(n, dtype="int64")), relax.TensorType((n,), "float32"))
+    with pytest.raises(ConvertError, match=r"relax\.arange"):
+        relax_to_nir(source)
+
+
 def test_types_that_nir_does_not_store() -> None:
     with pytest.raises(ConvertError, match="float64"):
         relax_to_nir(module_of(lambda b, x: b.emit(op.nn.relu(x)), relax.TensorType((4,), "float64")))
