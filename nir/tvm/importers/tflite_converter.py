@@ -82,6 +82,7 @@ class Converter(OperatorConverter):
         for name in THROUGH_FLOAT:
             if name in self.convert_map:
                 self.convert_map[name] = self._through_float(self.convert_map[name])
+        self.convert_map["EXPAND_DIMS"] = self._expand_dims
         self.convert_map["RESHAPE"] = self._reshape
         self.convert_map["SHAPE"] = self._shape
 
@@ -101,6 +102,11 @@ class Converter(OperatorConverter):
 
         return converted
 
+    def get_tensor_type_str(self, tensor_type: Any) -> str:
+        """An element type; while operands are real, quantised ones are floats. (Indices have 32 bits.)"""
+        stored = str(super().get_tensor_type_str(tensor_type))
+        return "float32" if self._real and stored in ("int8", "uint8", "int16") else stored
+
     def get_tensors(self, tensors_idx_list: Any) -> list[Any]:
         """Tensors by index; while operands are real, none of them is quantised."""
         tensors: list[Any] = super().get_tensors(tensors_idx_list)
@@ -111,7 +117,11 @@ class Converter(OperatorConverter):
 
     def get_tensor_expr(self, tensor: Any, is_sparse: bool = False) -> Any:
         """The value of a tensor: dequantised, where its real value is asked for."""
-        stored = super().get_tensor_expr(tensor, is_sparse)
+        real, self._real = self._real, False  # a constant is stored as the file says
+        try:
+            stored = super().get_tensor_expr(tensor, is_sparse)
+        finally:
+            self._real = real
         return self._dequantised(stored, getattr(tensor, "real_params", None))
 
     def get_expr(self, input_tensor_idx: int) -> Any:
@@ -126,6 +136,11 @@ class Converter(OperatorConverter):
             return stored
         real = relax.op.dequantize(stored, parameters["scale"], parameters["zero_point"], axis=parameters["axis"])
         return self.bb.normalize(real)
+
+    def _expand_dims(self, op: Any) -> Any:
+        """A new dimension at a place that the file knows."""
+        data, axis = self.get_input_tensors(op)
+        return relax.op.expand_dims(self.get_tensor_expr(data), int(np.ravel(self.get_tensor_value(axis))[0]))
 
     def _shape(self, op: Any) -> Any:
         """The shape of a tensor as a constant: every shape is known here."""
