@@ -24,7 +24,8 @@ def evaluate(sweep: Sweep, op: Operation) -> bool:
         return False
     arrays = [operand.attributes["value"].array for operand in operands if operand is not None]
     moves = Trait.MOVES in op.traits
-    if not moves and any(value is not None and value.type.quantisation is not None for value in op.operands):
+    parameters = {value.type.quantisation for value in op.operands if value is not None}
+    if parameters != {None} and not (moves and parameters == {op.results[0].type.quantisation}):
         return False
     if op.results[0].type.size > max(_LARGEST, *(array.size for array in arrays)):
         return False
@@ -33,6 +34,7 @@ def evaluate(sweep: Sweep, op: Operation) -> bool:
     except NirError:
         return False
     name = next((o.attributes["value"].name for o in operands if o is not None), None) if len(arrays) == 1 else None
-    data = ConstantData(np.ascontiguousarray(outcome), name)
+    array = outcome[0] if isinstance(outcome, tuple) else outcome
+    data = ConstantData(np.ascontiguousarray(array).reshape(array.shape), name)
     sweep.supersede(op, sweep.emit("const", like=op, type=op.results[0].type, value=data))
     return True

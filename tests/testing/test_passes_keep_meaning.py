@@ -79,3 +79,34 @@ def test_layouts_are_drawn() -> None:
 
     run()
     assert found >= 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """func @main() -> tensor<1xf32> {
+  %0 = const dense<3.0> : tensor<1xf32>
+  %1 = split(%0) {axis = 0, parts = 1} : tensor<1xf32>
+  return %1
+}""",
+        """func @main() -> tensor<f32> {
+  %0 = const dense<3.0> : tensor<f32>
+  %1 = exp(%0) : tensor<f32>
+  return %1
+}""",
+        """func @main() -> tensor<4xi8, scale=1.0, zero_point=0> {
+  %0 = const dense<[1, 3]> : tensor<2xi8, scale=0.5, zero_point=0>
+  %1 = const dense<[5, 7]> : tensor<2xi8, scale=1.0, zero_point=0>
+  %2 = concatenation(%0, %1) {axis = 0} : tensor<4xi8, scale=1.0, zero_point=0>
+  return %2
+}""",
+    ],
+    ids=["one part", "scalar", "parts on several scales"],
+)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_folding_gives_what_the_operation_gives(text: str, profile: str) -> None:
+    """An operation with a list of one result; a scalar; and one that rescales, which is the profile's business."""
+    module, folded = parse(text), parse(text)
+    fold_constants(folded)
+    assert check(folded) == []
+    assert_equivalent(module, folded, profile=profile)
