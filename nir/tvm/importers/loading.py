@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nir.errors import ConvertError, ParseError
+from nir.errors import ConvertError, ParseError, missing_extra
 from nir.relay import load_params
 from nir.tvm.importers import recognition
 from nir.tvm.importers.model import MEMORY, LoadedModel, Opened, Settings, Shapes, given_shapes
@@ -64,10 +64,24 @@ def load_model(
     if progress is not None:
         size = f", {len(opened.content) / 1e6:.1f} MB" if isinstance(opened.content, bytes) else ""
         progress(f"importing {opened.name} ({opened.format}{size}) with TVM")
-    module, function = _READERS[opened.format]
-    reader = getattr(importlib.import_module(f"nir.tvm.importers.{module}"), function)
+    reader = _reader(opened.format)
     loaded: LoadedModel = reader(opened, Settings(given_shapes(shapes), params, example_inputs))
     return loaded
+
+
+def _reader(form: str) -> Callable[[Opened, Settings], LoadedModel]:
+    """What reads a format. Raises RunError where a package for it is missing, with the extra that brings it."""
+    module, function = _READERS[form]
+    try:
+        found: Callable[[Opened, Settings], LoadedModel] = getattr(
+            importlib.import_module(f"nir.tvm.importers.{module}"), function
+        )
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        raise missing_extra(package, package, f"reading a model in {form}") from error
+    return found
 
 
 _READERS = {
@@ -80,6 +94,9 @@ _READERS = {
     recognition.RELAY: ("relay_loading", "load_relay"),
 }
 """Module and function that read a format; each imports what it needs, which may be missing."""
+
+_EXTRAS = ("onnx", "tflite", "torch")
+"""Packages that readers import, each brought by the extra of its name; TVM has words of its own."""
 
 _TAKE_PARAMS = (recognition.SCRIPT, recognition.RELAX_JSON, recognition.RELAX, recognition.RELAY)
 

@@ -10,14 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper, shape_inference
 
-from nir.errors import ConvertError, ParseError, missing_extra
-
-try:
-    import onnx
-    from onnx import helper, numpy_helper, shape_inference
-except ModuleNotFoundError as error:
-    raise missing_extra("onnx", "onnx", "reading ONNX models") from error
+from nir.errors import ConvertError, ParseError
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Node: TypeAlias = onnx.NodeProto

@@ -43,6 +43,7 @@ _REFUSED: tuple[tuple[bytes, str, str], ...] = (
 """Beginnings of files that are no models that can be read: what they are, and what to do."""
 
 _SCRIPT_MARK = re.compile(r"^\s*@(?:[A-Za-z_]\w*\.)*(?:ir_module|function)\b|^\s*from tvm\.script import", re.MULTILINE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _LOOKED_AT = 1 << 20
 """Characters of a text in which the mark of a format is looked for."""
 
@@ -110,7 +111,7 @@ def _has_program(members: list[str]) -> bool:
 
 def _text(content: bytes) -> str | None:
     """`content` as text, or None where it has bytes that no text has."""
-    if b"\0" in content[:_LOOKED_AT]:
+    if not content or _CONTROL.search(content, 0, _LOOKED_AT):
         return None
     try:
         return content.decode("utf-8-sig")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvm.script.parser.core import entry as parser
-
 from nir.errors import ConvertError, ParseError
+from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.importers.guarding import front_end
 from nir.tvm.importers.model import LoadedModel, Opened, Settings
 from nir.tvm.importers.probing import survives
 from nir.tvm.importers.relax_inputs import bind_weights, fixed_inputs, relax, tvm
 from nir.tvm.importers.script_source import script_parts
+
+require_tvm("reading Relax modules")  # before the imports that would fail less kindly
+
+from tvm.script.parser.core import entry as parser  # noqa: E402
 
 
 def load_module(opened: Opened, settings: Settings) -> LoadedModel:

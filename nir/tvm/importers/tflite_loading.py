@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from nir.errors import ConvertError, ParseError, missing_extra
+import tflite
+
+from nir.errors import ConvertError, ParseError
 from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.importers.guarding import front_end
 from nir.tvm.importers.model import LoadedModel, Opened, Settings, fixed_shape, reject_unknown_names
 from nir.tvm.importers.relax_inputs import fixed_inputs
 from nir.tvm.importers.tflite_checks import check_structure
-
-try:
-    import tflite
-except ModuleNotFoundError as error:
-    raise missing_extra("tflite", "tflite", "reading TFLite models") from error
 
 require_tvm("reading TFLite models")
 

@@ -9,16 +9,13 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from nir.errors import ConvertError, ParseError, missing_extra
+import torch
+
+from nir.errors import ConvertError, ParseError
 from nir.passes.tvm_requirement import require_tvm
 from nir.tvm.importers.guarding import front_end, reason
 from nir.tvm.importers.model import LoadedModel, Opened, Settings
 from nir.tvm.importers.relax_inputs import fixed_inputs
-
-try:
-    import torch
-except ModuleNotFoundError as error:
-    raise missing_extra("torch", "torch", "reading PyTorch programs") from error
 
 require_tvm("reading PyTorch programs")
 
