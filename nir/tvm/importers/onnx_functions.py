@@ -93,9 +93,9 @@ def _type(graph: OnnxGraph, name: str) -> bytes:
     """The type of a value as the definitions take it."""
     dtype, shape = graph.dtype(name), graph.shape(name)
     if not name or dtype is None:
-        return onnx.TypeProto().SerializeToString()  # type: ignore[no-any-return]
+        return onnx.TypeProto().SerializeToString()
     element = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    return onnx.helper.make_tensor_type_proto(element, shape).SerializeToString()  # type: ignore[no-any-return]
+    return onnx.helper.make_tensor_type_proto(element, shape).SerializeToString()
 
 
 def _complete(definition: onnx.FunctionProto, node: Node) -> None:
