@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # torch has an environment of its own: with it installed, `import tvm` takes seconds instead of one.
 TORCH_VENV ?= .venv-torch
 
-.PHONY: help demo test test-torch coverage lint format docs bench clean
+.PHONY: help demo test test-torch coverage lint format docs notebooks bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make lint        check style, formatting and types'
 	@echo 'make format      rewrite the source in the house format'
 	@echo 'make docs        regenerate the generated pages and pictures under docs/'
+	@echo 'make notebooks   execute the notebooks and write them to build/notebooks/ as web pages'
 	@echo 'make bench       measure speed against peers'
 	@echo 'make clean       remove .venv and all build products'
 
@@ -74,6 +75,9 @@ docs: $(INSTALLED)-run
 		-o build/docs/mobilenet.nir
 	$(BIN)/nir draw build/docs/mobilenet.nir -o docs/images/mobilenet.svg
 
+notebooks: $(INSTALLED)-notebook
+	$(BIN)/python notebooks/to_html.py build/notebooks $(ARGS)
+
 bench: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -106,6 +110,9 @@ $(INSTALLED)-dev: $(PACKAGING) | $(ENVIRONMENT)
 
 $(INSTALLED)-torch: $(PACKAGING) | $(ENVIRONMENT)
 	$(call install,tvm$(comma)torch$(comma)test)
+
+$(INSTALLED)-notebook: $(PACKAGING) | $(ENVIRONMENT)
+	$(call install,tvm$(comma)draw$(comma)notebook$(comma)test)
 
 $(INSTALLED)-bench: $(PACKAGING) | $(ENVIRONMENT)
 	$(call install,tvm$(comma)bench)

@@ -97,27 +97,6 @@ def explanation_table(explanation: Explanation) -> Table:
     table.add_column("step", no_wrap=True)
     for entry in explanation.profiles:
         table.add_column(entry.profile, justify="right", overflow="fold")
-    for label in _labels(explanation):
-        found = (dict(entry.steps).get(label) for entry in explanation.profiles)
-        table.add_row(label, *("" if value is None else _text(value) for value in found))
-    table.add_row("result", *(_text(entry.result) for entry in explanation.profiles), style="bold")
-    table.add_row("real value", *(_text(entry.real) for entry in explanation.profiles))
+    for row in explanation.rows():
+        table.add_row(*row, style="bold" if row[0] == "result" else None)
     return table
-
-
-def _labels(explanation: Explanation) -> list[str]:
-    """Labels of all steps but the last, each after those that come before it under every profile."""
-    order: list[str] = []
-    for entry in explanation.profiles:
-        position = 0
-        for step in entry.steps[:-1]:
-            if step.label in order:
-                position = max(position, order.index(step.label) + 1)
-            else:
-                order.insert(position, step.label)
-                position += 1
-    return order
-
-
-def _text(value: float | str) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)

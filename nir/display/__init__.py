@@ -1,4 +1,4 @@
-"""What notebooks show: modules and functions as pictures with their text, partitions as tables, errors with a caret.
+"""What notebooks show: modules and functions as pictures with their text, partitions and roundings as tables, errors with a caret.
 
 `bundle(thing)` is what the classes hand to a notebook. Where no layout can be made (the extra `draw` is missing) the text
 is shown alone.
@@ -13,8 +13,9 @@ import nir.draw
 import nir.relay.printer
 import nir.text
 from nir.display.markup import collapsed, highlighted, preformatted, stacked
-from nir.display.tables import report_table
+from nir.display.tables import explanation_table, report_table
 from nir.errors import NirError, RunError
+from nir.interp import Comparison, Explanation
 from nir.ir import Function, Module, walk
 from nir.passes.partition import Partition, Report
 from nir.relay.ast import Module as RelayModule
@@ -105,6 +106,8 @@ SHOWN: dict[type, tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     Partition: (partition_page, lambda partition: _report_text(partition.report)),
     Report: (report_table, _report_text),
     RelayModule: (relay_page, _relay_text),
+    Explanation: (explanation_table, lambda found: "\n".join("\t".join(row) for row in found.rows())),
+    Comparison: (lambda comparison: preformatted(str(comparison)), str),
     NirError: (lambda error: preformatted(str(error)), str),
 }
 """Class -> what is shown of it: as markup, and as text."""

@@ -10,19 +10,24 @@ from pygments.formatters import HtmlFormatter
 
 from nir.text.highlighting import NirLexer
 
+_FIXED = "font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: 13px; line-height: 1.35"
+"""Notebooks set `pre` in the font of running text, where carets would point anywhere."""
+
 _STYLE = "friendly"
 """The Pygments style; its colours keep a contrast of 4.5:1 on the ground that comes with them."""
 
 
 def highlighted(text: str) -> str:
     """`.nir` text in colours, which stand in the markup itself."""
-    formatter = HtmlFormatter(style=_STYLE, noclasses=True, prestyles="margin: 0; padding: .6em; color: #1a1a1a")
+    formatter = HtmlFormatter(
+        style=_STYLE, noclasses=True, prestyles=f"margin: 0; padding: .6em; color: #1a1a1a; {_FIXED}"
+    )
     return str(highlight(text, NirLexer(), formatter))
 
 
 def preformatted(text: str) -> str:
     """Text as it is, in a fixed width."""
-    return f'<pre style="margin: 0; padding: .6em; white-space: pre">{html.escape(text)}</pre>'
+    return f'<pre style="margin: 0; padding: .6em; white-space: pre; {_FIXED}">{html.escape(text)}</pre>'
 
 
 def collapsed(title: str, content: str) -> str:

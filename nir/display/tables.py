@@ -1,10 +1,12 @@
-"""The report of a partition as tables."""
+"""The report of a partition, and the steps of a rounding, as tables."""
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 
 from nir.display.markup import stacked, table
+from nir.interp import Explanation
 from nir.passes.partition import Report
 
 
@@ -41,3 +43,11 @@ def _summary(report: Report) -> str:
     what = "multiply-accumulates" if report.macs else "operators"
     share = f"{100 * report.offloaded_share:.1f} % of the {what}"
     return f"{regions}, {report.offloaded_operators} of {report.operators} operators, {share}"
+
+
+def explanation_table(explanation: Explanation) -> str:
+    """One column per numeric profile, one row per step."""
+    place = ", ".join(map(str, explanation.index))
+    title = f"<p><code>%{html.escape(explanation.value)}[{place}]</code>, an element of <code>{explanation.operator}</code></p>"
+    head = ("step", *(entry.profile for entry in explanation.profiles))
+    return stacked(title, table(head, explanation.rows(), numbers=range(1, len(head))))

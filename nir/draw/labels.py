@@ -26,14 +26,17 @@ _LONGEST = 44
 _LONGEST_FACT = 600
 """Characters of a text that a page tells at most."""
 
+_GAP = "\u00a0"
+"""Between a label and its edge: a space, which SVG does not drop at the ends of a line."""
+
 _EXTENTS = frozenset({"block", "dilations", "multiples", "output_size", "shape", "size", "strides", "window"})
 """Attributes that are written like a shape: 2x2."""
 
 
 def tensor_label(tensor: TensorType) -> str:
     """Shape and element type, and on a second line what the integers mean."""
-    words = f" {shape(tensor)} "
-    return words if tensor.quantisation is None else f"{words}\n {quantisation(tensor.quantisation)} "
+    lines = [shape(tensor)] if tensor.quantisation is None else [shape(tensor), quantisation(tensor.quantisation)]
+    return "\n".join(f"{_GAP}{line}{_GAP}" for line in lines)
 
 
 def title(op: Operation) -> str:

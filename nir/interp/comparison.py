@@ -14,6 +14,7 @@ from nir.interp.plan import find_function, notes_of, span_of
 from nir.interp.trace import Event
 from nir.ir import Module, Operation, Value
 from nir.ops.profiles import DEFAULT_PROFILE, Profile, get_profile
+from nir.shown import Shown
 from nir.source import printable
 
 Array = np.ndarray[Any, Any]
@@ -137,7 +138,7 @@ class ValueDifference:
 
 
 @dataclass
-class Comparison:
+class Comparison(Shown):
     """What two runs agreed and disagreed on, in the order of the left run."""
 
     titles: tuple[str, str]

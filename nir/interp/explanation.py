@@ -21,6 +21,7 @@ from nir.interp.rounding_steps import Step, element_type
 from nir.interp.trace import Event
 from nir.ir import Function, Module, Operation, TensorType, Value, callees
 from nir.ops.profiles import DEFAULT_PROFILE, PROFILES, Profile, get_profile
+from nir.shown import Shown
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +37,7 @@ class ProfileExplanation:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Shown):
     """One element under several profiles. `operands_profile` is that of the run which the operands come from."""
 
     function: str
@@ -51,6 +52,26 @@ class Explanation:
     def detailed(self) -> bool:
         """True where the steps are shown, not the results alone."""
         return any(entry.steps for entry in self.profiles)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A table: what a step is called, and its value under each profile; the result and its real value at the end."""
+        steps = [dict(entry.steps) for entry in self.profiles]
+        rows = [(label, *(_text(found.get(label)) for found in steps)) for label in self._labels()]
+        rows.append(("result", *(_text(entry.result) for entry in self.profiles)))
+        return [*rows, ("real value", *(_text(entry.real) for entry in self.profiles))]
+
+    def _labels(self) -> list[str]:
+        """Labels of all steps but the last, each after those that come before it under every profile."""
+        order: list[str] = []
+        for entry in self.profiles:
+            position = 0
+            for step in entry.steps[:-1]:
+                if step.label in order:
+                    position = max(position, order.index(step.label) + 1)
+                else:
+                    order.insert(position, step.label)
+                    position += 1
+        return order
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, for JSON; non-finite floats as text."""
@@ -71,6 +92,10 @@ class Explanation:
                 for entry in self.profiles
             },
         }
+
+
+def _text(value: float | str | None) -> str:
+    return "" if value is None else f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

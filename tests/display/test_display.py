@@ -58,7 +58,8 @@ def things() -> list[object]:
     module = network()
     found = partition(module, ["apu"])
     relay_module = nir.relay.load('#[version = "0.0.5"]\ndef @main(%x: Tensor[(1, 4), float32]) { nn.relu(%x) }\n')
-    return [module, module.main, found, found.report, relay_module, error()]
+    told = [nir.interp.explain(module, "0", (0, 0, 0, 0)), nir.compare(module, module, seed=1)]
+    return [module, module.main, found, found.report, relay_module, error(), *told]
 
 
 @pytest.mark.parametrize("thing", things(), ids=lambda thing: type(thing).__name__)
