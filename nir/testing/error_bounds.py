@@ -98,7 +98,7 @@ class ErrorBounds:
         exact = all(error is None for error in errors)
         if exact and (not op.results[0].element.is_float or moving(op)):
             return [None] * len(results)
-        if any(array is not None and array.size == 0 for array in (*operands, *results)):
+        if any(array is not None and array.dtype.kind == "f" and array.size == 0 for array in (*operands, *results)):
             return [None] * len(results)  # what is made of nothing is the same for all
         rule, ulps = rule_of(op), self._ulps.get(op.name)
         if rule is None:

@@ -15,7 +15,7 @@ from hypothesis.errors import InvalidArgument
 
 from nir.interp.plan import find_function
 from nir.ir import ElementType, Function, Module, Operation, Value
-from nir.ops import OPERATORS, OPERATORS_BY_NAME
+from nir.ops import OPERATORS
 from nir.ops.constant import Const
 from nir.ops.control import Foreign
 from nir.testing.choices import Choices
@@ -57,12 +57,12 @@ def operations(
     quantised: bool | None = None,
     max_side: int = 4,
 ) -> st.SearchStrategy[DrawnModule]:
-    """Modules of a single operation, of the operator called `name` or of any.
+    """Modules of a single operation, of the operator called `name` or of any that can be run.
 
     Its operands are parameters of `@main` and constants, its results what `@main` returns. Branches, loops and calls
     come with their functions. `elements` bounds the element types, `quantised` says whether integers are (None: both).
     """
-    names = list(OPERATORS_BY_NAME) if name is None else [name]
+    names = [op.name for op in OPERATORS if op is not Foreign] if name is None else [name]
     limits = limits_of(names, elements, quantised, max_side, 2000)
     return _operations(limits.operators, limits)
 
