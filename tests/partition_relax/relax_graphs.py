@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tvm
+import tvm_ffi
 from hypothesis import strategies as st
 from tvm import relax
 
@@ -110,14 +111,44 @@ def graphs(draw: Any, largest: int = 10) -> tvm.IRModule:
     return module_of(make, *[tensor()] * draw(st.integers(1, 2)))
 
 
-def canonical(module: tvm.IRModule) -> tvm.IRModule:
-    """A form that does not depend on the order of independent bindings, nor on how often the same is computed."""
-    for change in (
-        relax.transform.CanonicalizeBindings(),
-        relax.transform.EliminateCommonSubexpr(),
-        relax.transform.DeadCodeElimination(["main"]),
-        relax.transform.TopologicalSort("depth-first", "from-outputs"),
-        relax.transform.Normalize(),
-    ):
-        module = change(module)
-    return module
+def same_graph(left: tvm.IRModule, right: tvm.IRModule) -> bool:
+    """Whether the two main functions are the same graph: equal expressions of their parameters.
+
+    The order of independent bindings does not matter, nor how often the same is computed, nor what nothing needs.
+    """
+    table: dict[Any, int] = {}
+    return _expression(left["main"], table) == _expression(right["main"], table)
+
+
+def _expression(function: relax.Function, table: dict[Any, int]) -> int:
+    """A number for what a function computes: equal for equal expressions, in functions that share the table."""
+    numbers: dict[Any, int] = {}
+    fields: dict[int, tuple[int, ...]] = {}
+
+    def numbered(*key: Any) -> int:
+        return table.setdefault(key, len(table))
+
+    def visit(value: Any) -> int:
+        """Nesting is flat: arguments of calls are variables, constants, and tuples of them."""
+        if isinstance(value, tvm.ir.Var):
+            return numbers[value]
+        if isinstance(value, relax.Tuple):
+            parts = tuple(map(visit, value.fields))
+            number = numbered("tuple", parts)
+            fields[number] = parts
+            return number
+        if isinstance(value, relax.TupleGetItem):
+            whole = visit(value.tuple_value)
+            return fields[whole][value.index] if whole in fields else numbered("field", whole, value.index)
+        if isinstance(value, tvm.ir.Call):
+            operator = value.op.name if isinstance(value.op, tvm.ir.Op) else value.op.name_hint
+            attributes = None if value.attrs is None else tvm_ffi.structural_hash(value.attrs)
+            return numbered("call", operator, attributes, tuple(map(visit, value.args)), str(value.ty))
+        return numbered("leaf", type(value), tvm_ffi.structural_hash(value))
+
+    for index, parameter in enumerate(function.params):
+        numbers[parameter] = numbered("parameter", index, str(parameter.ty))
+    for block in function.body.blocks:
+        for binding in block.bindings:
+            numbers[binding.var] = visit(binding.value)
+    return visit(function.body.body)
