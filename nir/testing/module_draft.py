@@ -20,7 +20,8 @@ from nir.testing.caching import remembered
 from nir.testing.choices import Choices
 from nir.testing.contents import constant_array
 from nir.testing.operand_quantisation import parameters_for, per_channel
-from nir.testing.operator_proposals import Refusal, Signature, Style, frame_of, learn, propose, simplest, simplified
+from nir.testing.operator_learning import learn, simplest, simplified
+from nir.testing.operator_proposals import Refusal, Signature, Style, frame_of, propose
 
 _RECENT = 8
 """How many of the last values a new operation may start from."""

@@ -42,7 +42,7 @@ from nir.testing import (
     tensors,
 )
 from nir.testing.choices import Choices
-from nir.testing.operator_proposals import learn, simplified
+from nir.testing.operator_learning import learn, simplified
 from nir.text import parse, print_module
 from nir.verify import check
 from nir.verify.quantisation import is_well_formed
