@@ -8,7 +8,7 @@ import pytest
 
 import nir
 import nir.draw
-from nir.display import LONGEST, SHOWN, bundle
+from nir.display import LONGEST, SHOWN, SideBySide, Table, bundle
 from nir.errors import NirError
 from nir.ir import Module, tensor
 from nir.ops.builder import Builder
@@ -110,3 +110,22 @@ def test_without_a_layout_engine_there_is_still_the_text(monkeypatch: pytest.Mon
     page = bundle(network())["text/html"]
     assert "neuron-ir[draw]" in page
     assert "erf" in page
+
+
+def test_a_table_sets_numbers_to_the_right() -> None:
+    found = Table(("name", "count", "share"), [("a<b", 1234, 0.5), ("c", 1, 12345.6)])
+    assert repr(found).split("\n") == ["name  count   share", "a<b   1,234     0.5", "c         1  12,346"]
+    page = found._repr_html_()
+    Balanced(page)
+    assert "a&lt;b" in page
+    assert page.count("text-align: right") == 6
+
+
+def test_things_stand_side_by_side() -> None:
+    module = network()
+    found = SideBySide({"the <first>": module, "an error": error()})
+    page = found._repr_html_()
+    Balanced(page)
+    assert page.count("<svg") == 1
+    assert "the &lt;first&gt;" in page
+    assert bundle(module)["text/plain"] in repr(found)
