@@ -51,7 +51,7 @@ def picture(drawable: Any, **options: Any) -> str:
         drawn = nir.draw.render(drawable, "svg", **options).decode()
     except RunError as error:
         return preformatted(str(error))
-    return f'<div style="max-height: 40em; overflow: auto">{drawn[drawn.index("<svg") :]}</div>'
+    return f'<div style="max-height: 60em; overflow: auto">{drawn[drawn.index("<svg") :]}</div>'
 
 
 def module_page(module: Module) -> str:

@@ -26,8 +26,8 @@ _LONGEST = 44
 _LONGEST_FACT = 600
 """Characters of a text that a page tells at most."""
 
-_GAP = "\u00a0"
-"""Between a label and its edge: a space, which SVG does not drop at the ends of a line."""
+_GAP = "  "
+"""Between a label and its edge. Of two spaces Graphviz makes one that SVG does not drop at the ends of a line."""
 
 _EXTENTS = frozenset({"block", "dilations", "multiples", "output_size", "shape", "size", "strides", "window"})
 """Attributes that are written like a shape: 2x2."""
