@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("tvm")
 
-from nir.tvm.importers.onnx_rewrites import REWRITES  # noqa: E402
+from nir.tvm.importers.onnx_rewrites import REWRITES
 
 
 def test_every_rewrite_is_on_the_page_with_its_reason(repository: Path) -> None:
