@@ -44,7 +44,7 @@ test-torch:
 
 .PHONY: torch-tests
 torch-tests: $(INSTALLED)-torch
-	$(BIN)/python -m pytest -q -n $(JOBS) tests/torch $(ARGS)
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/pytorch $(ARGS)
 
 coverage: $(INSTALLED)-test
 	$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=term --cov-report=html:build/coverage $(ARGS)
