@@ -1,0 +1,82 @@
+"""What becomes of one fault: which test catches it, and after how many examples the fuzzer does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.mutation.copies import Copy
+from tests.mutation.fault import Fault
+
+PYTEST = (
+    *("-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-rfE", "-p", "no:cacheprovider"),
+    *("-p", "tests.mutation.unshrunk", "--hypothesis-profile=unshrunk"),
+)
+WIDER = ("tests", "--ignore=tests/mutation")
+"""Every test; what is tried where the fault's own selections pass."""
+
+LIMIT = 600.0
+"""Seconds for one selection: a fault may make a test run for ever."""
+
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?(?:\[.*?\])?)(?: - .*)?$", re.MULTILINE)
+_EXAMPLES = re.compile(r"^fuzz: (caught|passed) (\d+) (.*)$", re.MULTILINE)
+
+
+@dataclass
+class Verdict:
+    """What was found out about a fault. `test` is the one that failed, None where none did; `fuzz` the comparison that
+    differed after `examples` drawn programs, None where none did; what was not tried has no seconds.
+    """
+
+    fault: str
+    test: str | None = None
+    test_seconds: float | None = None
+    wide: bool = False
+    fuzz: str | None = None
+    examples: int = 0
+    fuzz_seconds: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run_tests(copy: Copy, fault: Fault, verdict: Verdict, *, wider: bool) -> None:
+    """Runs the fault's tests, and where they pass every test; enters the first that fails."""
+    verdict.test, verdict.test_seconds, verdict.wide = None, 0.0, False
+    for selection in [fault.tests, *([WIDER] if wider else [])]:
+        with copy.with_fault(fault):
+            outcome = copy.run([*PYTEST, *selection], LIMIT)
+        verdict.test_seconds += outcome.seconds
+        verdict.wide = selection is WIDER
+        if outcome.status == 0:
+            continue
+        found = _FAILED.search(outcome.output)
+        if outcome.status is None:
+            verdict.test = f"no end within {LIMIT:.0f} s: {' '.join(selection)}"
+        elif found is None:
+            verdict.test = f"pytest fails: {outcome.output.strip().splitlines()[-1][:100]}"
+        else:
+            verdict.test = found[1]
+            _confirm(copy, fault, found[1])
+        return
+
+
+def _confirm(copy: Copy, fault: Fault, test: str) -> None:
+    """Raises `RuntimeError` where a test fails without the fault as well."""
+    outcome = copy.run([*PYTEST, test.split(" ")[0] if "[" not in test else test], LIMIT)
+    if outcome.status != 0:
+        raise RuntimeError(f"{fault.name}: {test} fails without the fault too:\n{outcome.output[-2000:]}")
+
+
+def run_fuzzer(copy: Copy, fault: Fault, verdict: Verdict, seconds: float) -> None:
+    """Runs the fuzzer's comparisons for that many seconds at most; enters the first that differs."""
+    with copy.with_fault(fault):
+        outcome = copy.run(["-m", "tests.mutation.fuzzing", str(seconds), *fault.fuzz], 4 * seconds + 60)
+    verdict.fuzz_seconds = outcome.seconds
+    found = _EXAMPLES.search(outcome.output)
+    if found is None:
+        verdict.fuzz, verdict.examples = f"it stops: {(outcome.output.strip().splitlines() or ['no end'])[-1][:100]}", 0
+        return
+    verdict.examples = int(found[2])
+    verdict.fuzz = found[3] if found[1] == "caught" else None
