@@ -14,7 +14,7 @@ from nir.errors import ConvertError, ParseError
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make test-torch")
 pytest.importorskip("tvm")
 
-from .networks import DeePixBiS, MobileNetV2, SmallNetwork, TransformerBlock, seeded  # noqa: E402
+from examples.networks.pytorch import DeePixBiS, MobileNetV2, SmallNetwork, TransformerBlock, seeded  # noqa: E402
 
 NETWORKS = {
     "mobilenet_v2": (MobileNetV2(classes=100, width=0.5), (1, 3, 96, 96)),

@@ -24,7 +24,7 @@ pytest.importorskip("tvm")
 from folded_steps import steps_by_operator  # noqa: E402
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e  # noqa: E402
 
-from .networks import MobileNetV2, SmallNetwork, seeded  # noqa: E402
+from examples.networks.pytorch import MobileNetV2, SmallNetwork, seeded  # noqa: E402
 
 
 def _symmetric(per_channel: bool):
