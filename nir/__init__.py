@@ -81,6 +81,7 @@ _SUBPACKAGES = (
     "nnapi",
     "ops",
     "passes",
+    "reduction",
     "relay",
     "source",
     "targets",

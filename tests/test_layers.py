@@ -17,7 +17,7 @@ LAYERS = (
     ("verify", "interp", "relay", "nnapi", "tflite"),
     ("targets", "draw"),
     ("passes", "conformance"),
-    ("tvm", "filetests", "display"),
+    ("tvm", "filetests", "display", "reduction"),
     ("testing",),
     ("cli",),
 )

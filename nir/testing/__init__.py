@@ -14,6 +14,7 @@ def test_something(program: RelayProgram, seed: int) -> None:
 
 from __future__ import annotations
 
+from nir.reduction import reduce
 from nir.testing.conversion_check import assert_conversion
 from nir.testing.equivalence import NoErrorBound, NotEquivalent, assert_equivalent
 from nir.testing.relax_strategies import relax_modules
@@ -36,6 +37,7 @@ __all__ = [
     "modules",
     "operations",
     "quantisations",
+    "reduce",
     "relax_modules",
     "relay_programs",
     "shapes",
