@@ -65,7 +65,7 @@ def _product(sizes: tuple[Dimension, ...]) -> int:
 
 def put(sweep: Sweep, known_value: Known, like: Operation) -> Value:
     """Adds a known tensor to the function: a constant, with a dequantize behind it where it is quantised."""
-    array = np.ascontiguousarray(known_value.array)
+    array = np.ascontiguousarray(known_value.array).reshape(known_value.array.shape)  # which makes vectors of scalars
     stored = TensorType(ElementType.from_numpy(array.dtype), array.shape, known_value.quantisation)
     const = sweep.emit("const", like=like, type=stored, value=ConstantData(array, known_value.name))
     if known_value.quantisation is None:

@@ -80,6 +80,21 @@ CASES = {
         "%7: tensor<1x3xi8, scale=4.0, zero_point=0>",
         ["fully_connected"],
     ),
+    "a_known_vector_becomes_a_scalar": (
+        f"%x: tensor<i8, {Q}>",
+        "%w = const dense<[2]> : tensor<1xi8, scale=0.25, zero_point=0>\n%0 = dequantize(%w) : tensor<1xf32>\n"
+        "%1 = reshape(%0) {shape = []} : tensor<f32>\n%2 = dequantize(%x) : tensor<f32>\n"
+        f"%3 = add(%2, %1) : tensor<f32>\n%4 = quantize(%3) : tensor<i8, {Q}>",
+        f"%4: tensor<i8, {Q}>",
+        ["add"],
+    ),
+    "a_sum_of_known_scalars": (
+        "%x: tensor<4xi32>",
+        "%0 = const dense<2> : tensor<i32>\n%1 = const dense<3> : tensor<i32>\n%2 = mul(%0, %1) : tensor<i32>\n"
+        "%3 = add(%x, %2) : tensor<4xi32>",
+        "%3: tensor<4xi32>",
+        ["add"],
+    ),
     "scales_cut_by_a_reshape": (
         "%x: tensor<6xf32>",
         "%w = const dense<[[1, 2], [3, 4], [5, 6]]> : tensor<3x2xi8, axis=0, scales=[0.5, 0.25, 1.0]>\n"

@@ -23,6 +23,9 @@ _POOLS = {
 
 _ADAPTIVE = {1: topi.nn.adaptive_pool1d, 2: topi.nn.adaptive_pool, 3: topi.nn.adaptive_pool3d}
 
+_AVERAGES = {1: relax.op.nn.adaptive_avg_pool1d, 2: relax.op.nn.adaptive_avg_pool2d, 3: relax.op.nn.adaptive_avg_pool3d}
+"""Relax's operators for averages of floats, whose tensor programs are the same; maxima have none."""
+
 
 def _full_padding(padding: tuple[int, ...], spatial: int) -> list[int]:
     """Elements before every axis, then behind every axis."""
@@ -68,20 +71,22 @@ def _maximum(site: Site) -> Value:
 
 
 def _global(kind: str) -> Lowering:
-    def lower(site: Site) -> Value:
-        data = site.args[0]
-        return site.emitter.cast(site.te(topi.nn.global_pool, data, kind, site.attrs["layout"]), dtype_of(data))
-
-    return lower
+    return lambda site: _windows(site, 2, kind, [1, 1])
 
 
 def _adaptive(kind: str, spatial: int) -> Lowering:
-    def lower(site: Site) -> Value:
-        data = site.args[0]
-        pools = site.te(_ADAPTIVE[spatial], data, _output_size(site, spatial), kind, site.attrs["layout"])
-        return site.emitter.cast(pools, dtype_of(data))
+    return lambda site: _windows(site, spatial, kind, _output_size(site, spatial))
 
-    return lower
+
+def _windows(site: Site, spatial: int, kind: str, size: list[int]) -> Value:
+    """As many windows as `size` says, which cover the image."""
+    data, layout = site.args[0], site.attrs["layout"]
+    if kind == "avg" and dtype_of(data).startswith("float"):
+        return site.emit(_AVERAGES[spatial](data, size, layout))
+    if kind == "max" and all(extent == 1 for extent in size) and set(layout) <= set("NCDHW"):
+        axes = [axis for axis, name in enumerate(layout) if name in "DHW"]
+        return site.emit(relax.op.max(data, axes, keepdims=True))
+    return site.emitter.cast(site.te(_ADAPTIVE[spatial], data, size, kind, layout), dtype_of(data))
 
 
 def _output_size(site: Site, spatial: int) -> list[int]:
