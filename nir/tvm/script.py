@@ -1,6 +1,6 @@
 """A Relax module as a Python file in TVMScript, which a plain TVM reads and runs without NIR, and its weights beside it.
 
-TVMScript writes tensors into a metadata section that few tools read; here they become parameters of `main`, behind its
+TVMScript writes tensors into a metadata section that few tools read, and infinities as it does not read them; here they become parameters of `main`, behind its
 inputs, and go to a file in TVM's parameter format. Importing this module imports TVM.
 """
 
@@ -168,7 +168,7 @@ class _Hoister(relax.PyExprMutator):
 
     def visit_generic_const_(self, op: Any) -> Any:
         array = op.value.numpy()
-        if array.ndim == 0:  # TVMScript writes these as numbers
+        if array.ndim == 0 and np.isfinite(array):  # TVMScript writes these as numbers that it reads again
             return op
         digest = _digest(array)
         if digest not in self.hoisted:

@@ -69,6 +69,15 @@ def test_weights_keep_their_names_and_leave_the_script(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(made, tmp_path, x), x * weight * weight + np.float32(0.1))
 
 
+def test_numbers_that_are_not_finite_are_weights(tmp_path: Path) -> None:
+    made = script(
+        "def @main(%x: Tensor[(3), float32]) { where(greater(minimum(%x, inff), nanf), %x, maximum(%x, -inff)) }"
+    )
+    assert sorted(str(array) for array in made.weights.values()) == ["-inf", "inf", "nan"]
+    x = np.array([-np.inf, 1.5, np.inf], np.float32)
+    np.testing.assert_array_equal(run(made, tmp_path, x), x)
+
+
 def test_functions_are_inlined(tmp_path: Path) -> None:
     made = script(
         "def @main(%x: Tensor[(4), float32], %w: Tensor[(4), float32]) { @f(@f(%x, %w), %w) }\n"
