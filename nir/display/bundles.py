@@ -11,7 +11,6 @@ from typing import Any
 
 import nir.draw
 import nir.relay.printer
-import nir.text
 from nir.display.markup import collapsed, highlighted, preformatted, stacked
 from nir.display.tables import explanation_table, report_table
 from nir.errors import NirError, RunError
@@ -19,7 +18,7 @@ from nir.interp import Comparison, Explanation
 from nir.ir import Function, Module, walk
 from nir.passes.partition import Partition, Report
 from nir.relay.ast import Module as RelayModule
-from nir.text.printer import print_function
+from nir.text.files import text_and_weights
 
 LONGEST = 400
 """Lines of text that a notebook shows at most."""
@@ -59,19 +58,19 @@ def module_page(module: Module) -> str:
     operations = sum(1 for _ in walk(module))
     title = f"{len(module.functions)} functions, {operations:,} operations" if len(module.functions) != 1 else ""
     title = title or f"{operations:,} operations"
-    return stacked(picture(module), collapsed(f".nir, {title}", highlighted(shortened(nir.text.print_module(module)))))
+    return stacked(picture(module), collapsed(f".nir, {title}", highlighted(_module_text(module))))
 
 
 def function_page(function: Function) -> str:
     """The picture of one function, and its text."""
-    text = highlighted(shortened(print_function(function)))
+    text = highlighted(_function_text(function))
     return stacked(picture(function), collapsed(f"@{function.name}, {len(function.operations):,} operations", text))
 
 
 def partition_page(partition: Partition) -> str:
     """The report, and the picture: regions in their target's colour, reasons on hover."""
     drawn = picture(partition.module, reasons=reasons_of(partition.report))
-    text = highlighted(shortened(nir.text.print_module(partition.module)))
+    text = highlighted(_module_text(partition.module))
     return stacked(report_table(partition.report), drawn, collapsed(".nir", text))
 
 
@@ -87,7 +86,14 @@ def relay_page(module: RelayModule) -> str:
 
 
 def _module_text(module: Module) -> str:
-    return shortened(nir.text.print_module(module))
+    """The text without large weights, for which their names stand: nobody reads a million numbers."""
+    text, _ = text_and_weights(module)
+    return shortened(text)
+
+
+def _function_text(function: Function) -> str:
+    _, _, text = _module_text(Module([function])).partition("\n\n")
+    return text
 
 
 def _relay_text(module: RelayModule) -> str:
@@ -102,7 +108,7 @@ def _report_text(report: Report) -> str:
 
 SHOWN: dict[type, tuple[Callable[[Any], str], Callable[[Any], str]]] = {
     Module: (module_page, _module_text),
-    Function: (function_page, lambda function: shortened(print_function(function))),
+    Function: (function_page, _function_text),
     Partition: (partition_page, lambda partition: _report_text(partition.report)),
     Report: (report_table, _report_text),
     RelayModule: (relay_page, _relay_text),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 import nir
@@ -129,3 +130,15 @@ def test_things_stand_side_by_side() -> None:
     assert page.count("<svg") == 1
     assert "the &lt;first&gt;" in page
     assert bundle(module)["text/plain"] in repr(found)
+
+
+def test_large_weights_are_shown_by_name() -> None:
+    b = Builder("main")
+    x = b.parameter("x", tensor((1, 300)))
+    b.returns(b.fully_connected(x, b.const(np.ones((200, 300), np.float32) / 3 + np.eye(200, 300, dtype=np.float32))))
+    for thing in (b.module, b.module.main):
+        shown = bundle(thing)
+        assert len(shown["text/plain"]) < 1000
+        assert "const @" in shown["text/plain"]
+        assert len(shown["text/html"]) < 20_000
+    assert bundle(b.module.main)["text/plain"].startswith("func @main")
