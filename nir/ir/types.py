@@ -19,6 +19,12 @@ Dimension = int | None
 
 Shape = tuple[Dimension, ...]
 
+HIGHEST_RANK = 32
+"""Dimensions of a tensor at most, as in numpy's older versions."""
+
+LARGEST_DIMENSION = 2**63 - 1
+"""The greatest size of a dimension: sizes have 64 bits, as the integers of attributes."""
+
 
 class ElementType(enum.Enum):
     """What one element is stored as. The value is its spelling in `.nir` text."""

@@ -11,13 +11,11 @@ from lark import Token, Tree
 
 from nir.errors import ParseError, suggestion
 from nir.ir import ElementType, Quantisation, TensorType
+from nir.ir.types import HIGHEST_RANK, LARGEST_DIMENSION
 from nir.source import Span
 from nir.text.lexical import brief, read_name, terminal, write_name
 from nir.text.literals import check_length, read_float32, read_integer
 from nir.text.reader import Reader
-
-HIGHEST_RANK = 32
-"""Dimensions of a tensor at most, as in numpy's older versions."""
 
 _ELEMENTS = {element.value: element for element in ElementType}
 _NUMBER, _SYMBOL = terminal("NUMBER"), terminal("SYMBOL")
@@ -161,7 +159,7 @@ def _check_sizes(reader: Reader, sizes: list[str], start: int) -> None:
     for size in sizes:
         span = reader.span(start, start + len(size))
         check_length(size, span)
-        if size != "?" and int(size) >= 2**63:
+        if size != "?" and int(size) > LARGEST_DIMENSION:
             raise ParseError("the dimension is too large", span, expected="less than 2^63", found=size)
         start += len(size) + 1
 

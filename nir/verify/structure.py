@@ -15,6 +15,7 @@ import numpy as np
 from nir.errors import suggestion
 from nir.ir import LANGUAGE_VERSION, ElementType, Function, Module, Operation, TensorType, Value
 from nir.ir.kinds import Kind
+from nir.ir.types import HIGHEST_RANK, LARGEST_DIMENSION
 from nir.text.lexical import brief
 from nir.verify.findings import (
     Finding,
@@ -250,12 +251,25 @@ def _result_findings(op: Operation) -> Iterator[Finding]:
 
 
 def dimension_findings(type: TensorType, what: str, at: Part) -> Iterator[Finding]:
-    """A type that is none, or that has dimensions which are no sizes (from Python only; text cannot say that)."""
+    """A type that is none, or that has dimensions which are no sizes, or too many (from Python only; text cannot say it)."""
     if not isinstance(type, TensorType) or not isinstance(type.element, ElementType):
         yield Finding(f"{what} has no tensor type", at=at, found=repr(type))
         return
+    if type.rank > HIGHEST_RANK:
+        yield Finding(
+            f"{what} has too many dimensions", at=at, expected=f"at most {HIGHEST_RANK}", found=str(type.rank)
+        )
     for dimension in type.shape:
-        if dimension is not None and (not isinstance(dimension, (int, np.integer)) or dimension < 0):
+        if dimension is None:
+            continue
+        if not isinstance(dimension, (int, np.integer)) or isinstance(dimension, bool) or dimension < 0:
             yield Finding(
                 f"{what} has a dimension that is no size", at=at, expected="an integer >= 0", found=repr(dimension)
+            )
+        elif dimension > LARGEST_DIMENSION:
+            yield Finding(
+                f"{what} has a dimension that is too large",
+                at=at,
+                expected="less than 2^63",
+                found=brief(repr(dimension)),
             )

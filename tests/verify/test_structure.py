@@ -127,12 +127,21 @@ def test_something_that_is_no_operation() -> None:
     assert messages(b.module) == ["operation 0 of @main is not an operation"]
 
 
-@pytest.mark.parametrize("dimension", [-1, 1.5, "4"])
+@pytest.mark.parametrize("dimension", [-1, 1.5, "4", True])
 def test_dimension_that_is_no_size(dimension: object) -> None:
     b = Builder()
     x = b.parameter("x", TensorType(ElementType.F32, (dimension,)))  # type: ignore[arg-type]
     b.returns(x)
     assert messages(b.module) == ["parameter %x has a dimension that is no size"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "wrong"), [((2**63,), "a dimension that is too large"), ((1,) * 33, "too many dimensions")]
+)
+def test_type_that_cannot_be_written(shape: tuple[int, ...], wrong: str) -> None:
+    b = Builder()
+    b.returns(b.parameter("x", TensorType(ElementType.F32, shape)))
+    assert messages(b.module) == [f"parameter %x has {wrong}"]
 
 
 @pytest.mark.parametrize("type", ["tensor<4xf32>", None])
