@@ -72,7 +72,10 @@ def _confirm(copy: Copy, fault: Fault, test: str) -> None:
 def run_fuzzer(copy: Copy, fault: Fault, verdict: Verdict, seconds: float) -> None:
     """Runs the fuzzer's comparisons for that many seconds at most; enters the first that differs."""
     with copy.with_fault(fault):
-        outcome = copy.run(["-m", "tests.mutation.fuzzing", str(seconds), *fault.fuzz], 4 * seconds + 60)
+        outcome = copy.run(
+            ["-m", "tests.mutation.fuzzing", str(seconds), *fault.fuzz, "--operators", *fault.operators],
+            4 * seconds + 60,
+        )
     verdict.fuzz_seconds = outcome.seconds
     found = _EXAMPLES.search(outcome.output)
     if found is None:

@@ -15,7 +15,7 @@ class Fault:
     """A replacement of `old` by `new` in `file` (from the root of the repository), and what is `wrong` then.
 
     `tests` are pytest's selections to try first, the narrowest first. `fuzz` says which of the fuzzer's comparisons can
-    see it; `unseen` says why none can, where that is known.
+    see it, `operators` (of NIR and of Relay) what programs are drawn from; `unseen` says why none can, where that is known.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Fault:
     tests: tuple[str, ...]
     fuzz: tuple[str, ...] = ()
     unseen: str = ""
+    operators: tuple[str, ...] = ()
 
     def planted(self, text: str) -> str:
         """The file's text with the fault. Raises `StaleFault` unless `old` stands there exactly once."""

@@ -77,7 +77,7 @@ FAULTS = (
         "if not found and not calls:\n            self.clean.add(signature)",
         "if not calls:\n            self.clean.add(signature)",
         "of several operations with the same mistake of quantisation only the first is reported",
-        ("tests/verify/test_quantisation.py", "tests/verify/test_report.py", "tests/verify/test_properties.py"),
+        ("tests/verify/test_repeated_mistakes.py", "tests/verify/test_report.py"),
         ("text",),
         "drawn modules are right, so that a verifier that says yes too often is not noticed",
     ),

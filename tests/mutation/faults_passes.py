@@ -11,8 +11,9 @@ FAULTS = (
         "if any(value in needed for value in op.results):",
         "if op.results and op.results[0] in needed:",
         "an operation of which only the second result is used counts as dead",
-        ("tests/passes/test_passes.py",),
+        ("tests/passes/test_passes.py", "tests/passes/test_dead_code.py"),
         ("passes",),
+        operators=("split", "topk_v2", "add"),
     ),
     Fault(
         "layout_inverse_axes",
@@ -22,6 +23,7 @@ FAULTS = (
         "axes of a reduction go through the inverse of the permutation",
         ("tests/passes/test_layout.py",),
         ("passes",),
+        operators=("conv_2d", "max_pool_2d", "mean", "reduce_max"),
     ),
     Fault(
         "layout_slice_masks",
@@ -29,8 +31,9 @@ FAULTS = (
         "name: sum((mask >> axis & 1) << place for place, axis in enumerate(order))",
         "name: sum((mask >> place & 1) << axis for place, axis in enumerate(order))",
         "masks of a strided slice go through the inverse of the permutation",
-        ("tests/passes/test_layout.py",),
+        ("tests/passes/test_layout.py", "tests/passes/test_layout_masks.py"),
         ("passes",),
+        operators=("max_pool_2d", "strided_slice"),
     ),
     Fault(
         "layout_sorted_columns",
@@ -41,6 +44,7 @@ FAULTS = (
         "columns of weights behind a flattened image are sorted by the inverse permutation",
         ("tests/passes/test_layout.py",),
         ("passes",),
+        operators=("max_pool_2d", "reshape", "fully_connected"),
     ),
     Fault(
         "folded_bias_not_scaled",
@@ -48,8 +52,9 @@ FAULTS = (
         "put_real(sweep, before.real() * factor, weights.element, before.name, op)",
         "put_real(sweep, before.real(), weights.element, before.name, op)",
         "a factor behind a convolution scales its weights and not its bias",
-        ("tests/passes/test_float_fusion.py", "tests/relax"),
+        ("tests/passes/test_float_fusion.py", "tests/passes/test_scaled_sums.py"),
         ("relax", "passes"),
+        operators=("conv_2d", "fully_connected", "mul"),
     ),
     Fault(
         "folded_padding_sides",
@@ -59,6 +64,7 @@ FAULTS = (
         "padding that becomes part of a convolution changes left and right",
         ("tests/passes/test_float_fusion.py", "tests/relax"),
         ("relax", "passes"),
+        operators=("pad", "conv_2d"),
     ),
     Fault(
         "island_bias_of_one_scale",
@@ -93,7 +99,7 @@ FAULTS = (
         'arguments = op.operands[1:] if op.name == "if" else op.operands',
         "arguments = op.operands",
         "quantisation goes from arguments of an `if` to the wrong parameters of its branches",
-        ("tests/passes/test_quantisation.py",),
+        ("tests/passes/test_quantisation.py", "tests/passes/test_quantisation_of_branches.py"),
         ("relay",),
     ),
     Fault(
@@ -112,7 +118,7 @@ FAULTS = (
         "if each.decisive:\n                    break",
         "break",
         "of several rules that an operation breaks only the first is told",
-        ("tests/targets", "tests/partition"),
+        ("tests/targets",),
         (),
         "the fuzzer partitions nothing",
     ),

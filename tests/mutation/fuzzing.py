@@ -1,13 +1,15 @@
 """The fuzzer of the mutation check: comparisons on drawn programs, one after the other until something differs.
 
-python -m tests.mutation.fuzzing SECONDS [COMPARISON ...]
+python -m tests.mutation.fuzzing SECONDS [COMPARISON ...] [--operators NAME ...]
 
 The last line says `fuzz: caught N NAME` or `fuzz: passed N`: how many programs had been drawn, and which comparison
-differed. The comparisons that are named come first, and get most of the time.
+differed. The comparisons that are named come first, and get most of the time. `--operators` are names of NIR or of Relay
+that most programs are drawn from.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,14 +20,15 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from nir.errors import ConvertError
+from nir.interp import Interpreter, run
 from nir.interp.inputs import random_inputs
-from nir.ir import Module, first_difference
-from nir.ops import OPERATORS
+from nir.ir import Module, Trait, first_difference
+from nir.ops import OPERATORS, OPERATORS_BY_NAME
 from nir.ops.profiles import PROFILES
 from nir.passes import eliminate_dead_code, fold_constants, reduce_transposes, relax_to_nir, relay_to_nir, to_nhwc
 from nir.passes.nir_to_relax import nir_to_relax
 from nir.passes.relay_to_relax import relay_to_relax
-from nir.testing import NoErrorBound, assert_equivalent, modules, operations, relay_programs
+from nir.testing import NoErrorBound, assert_equivalent, drawable_operators, modules, operations, relay_programs
 from nir.testing.error_bounds import RULES
 from nir.testing.relay_agreement import disagreements
 from nir.text import parse, print_module
@@ -34,7 +37,11 @@ from tests.nir_to_relax.agreement import disagreement
 from tests.nir_to_relax.batches import compiled_results, interpreted
 
 BATCH = 16
+CHOSEN: dict[str, list[str]] = {"nir": [], "relay": []}
+"""Operators that programs are drawn from; none for all."""
+
 _BOUNDED = [op.name for op in OPERATORS if RULES.get(op.name)]
+_SOUND = {op.name for op in OPERATORS if RULES.get(op.name) or Trait.MOVES in op.traits}
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int, count: int = BATCH) -> list[Any]:
@@ -59,6 +66,12 @@ def drawn(strategy: st.SearchStrategy[Any], number: int, count: int = BATCH) -> 
 
 
 def _any_modules(number: int) -> list[Module]:
+    if CHOSEN["nir"] and number % 4 != 3:
+        names = CHOSEN["nir"]
+        small = modules(operators=names, max_operators=4, quantised=None if number % 2 else True)
+        return drawn(
+            st.sampled_from(names).flatmap(lambda name: operations(name=name)) if number % 4 == 2 else small, number
+        )
     strategies = (modules(), operations(), modules(quantised=True), modules(operators=_BOUNDED, max_operators=6))
     return drawn(strategies[number % len(strategies)], number)
 
@@ -83,7 +96,9 @@ def passes(number: int) -> tuple[int, str | None]:
         (fold_constants, False),
         (reduce_transposes, False),
     )[number % 4]
-    found = drawn(modules() if exact else modules(operators=_BOUNDED), number)
+    names = None if number // 4 % 4 == 3 else (CHOSEN["nir"] or None)
+    bounded = [name for name in names or () if name in _SOUND] or _BOUNDED
+    found = drawn(modules(operators=names) if exact else modules(operators=bounded), number)
     for module in found:
         changed = parse(print_module(module))
         change(changed)
@@ -98,7 +113,7 @@ def passes(number: int) -> tuple[int, str | None]:
 
 
 def compiled(number: int) -> tuple[int, str | None]:
-    """The interpreter and compiled code give the same numbers; one more run of the interpreter gives them again."""
+    """The interpreter and compiled code give the same numbers."""
     profile = list(PROFILES)[number % len(PROFILES)]
     taken = [module for module in _any_modules(number) if not refused(module, profile)]
     inputs = [random_inputs(module.main, number) for module in taken]
@@ -121,16 +136,33 @@ def refused(module: Module, profile: str) -> bool:
     return False
 
 
+def _relay_names(number: int) -> list[str] | None:
+    return None if number % 4 == 3 else (CHOSEN["relay"] or None)
+
+
+def runs(number: int) -> tuple[int, str | None]:
+    """A run gives what it would give if it were the first."""
+    found = _any_modules(number)
+    for module in found:
+        interpreter = Interpreter(module)
+        for index in (0, 1):
+            inputs = random_inputs(module.main, index)
+            for mine, other in zip(interpreter.run(inputs).values(), run(module, inputs).values(), strict=True):
+                if mine.tobytes() != other.tobytes():
+                    return len(found), print_module(module)
+    return len(found), None
+
+
 def relay(number: int) -> tuple[int, str | None]:
     """Both ways from Relay give the same numbers."""
-    programs = drawn(relay_programs(max_operators=10), number)
+    programs = drawn(relay_programs(max_operators=10, operators=_relay_names(number)), number)
     failures = disagreements(programs, (0, 1, 2))
     return len(programs), str(failures[0]) if failures else None
 
 
 def relax(number: int) -> tuple[int, str | None]:
     """NIR by way of Relax and NIR straight from Relay compute the same."""
-    programs = drawn(relay_programs(max_operators=8, allow_quantised=False), number)
+    programs = drawn(relay_programs(max_operators=8, allow_quantised=False, operators=_relay_names(number)), number)
     for program in programs:
         source = program.load()
         straight = relay_to_nir(source)
@@ -161,6 +193,7 @@ COMPARISONS: dict[str, Callable[[int], tuple[int, str | None]]] = {
     "compiled": compiled,
     "relay": relay,
     "relax": relax,
+    "runs": runs,
 }
 
 
@@ -175,9 +208,16 @@ def turns(preferred: list[str]) -> Iterator[tuple[str, int]]:
 
 def main(arguments: list[str]) -> int:
     """Runs comparisons until one differs, or the time is up."""
-    end = time.perf_counter() + float(arguments[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation.fuzzing")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("comparisons", nargs="*", default=[])
+    parser.add_argument("--operators", nargs="*", default=[])
+    options = parser.parse_args(arguments)
+    CHOSEN["nir"] = [name for name in options.operators if name in OPERATORS_BY_NAME]
+    CHOSEN["relay"] = [name for name in options.operators if name in drawable_operators()]
+    end = time.perf_counter() + options.seconds
     examples = 0
-    for name, number in turns(arguments[1:] or list(COMPARISONS)):
+    for name, number in turns(options.comparisons or list(COMPARISONS)):
         if time.perf_counter() > end:
             break
         try:
