@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from examples.networks.anti_spoofing import anti_spoofing
 from examples.networks.densenet import densenet121
 from examples.networks.emotion import emotion
 from examples.networks.inception import inception_resnet_v2, inception_v3, inception_v4
@@ -43,10 +44,11 @@ NETWORKS = {
     "mobilenet_v1": Network(mobilenet_v1, 224, "Table 1: classification, 1,000 classes"),
     "mobilenet_v2": Network(mobilenet_v2, 224, "Table 1: classification, 1,000 classes"),
     "nasnet_mobile": Network(nasnet_mobile, 224, "Table 1: classification, 1,000 classes"),
+    "anti_spoofing": Network(anti_spoofing, 224, "the application: is it a living face? 14x14 patches and the whole"),
     "mobilenet_ssd": Network(mobilenet_ssd, 300, "the application: detection, 1,917 boxes of 91 classes"),
     "emotion": Network(emotion, 48, "the application: seven emotions of a face (Listing 4)"),
 }
-"""Name -> network. The application's third network, face anti-spoofing, comes from PyTorch: anti_spoofing.py."""
+"""Name -> network. For the application's three, see notebooks/06_three_networks.ipynb."""
 
 
 def nir_module(name: str, size: int | None = None) -> Module:

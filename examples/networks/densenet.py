@@ -21,10 +21,10 @@ def densenet121(layers: Layers[Tensor], size: int = 224, classes: int = 1000) ->
     layers.classify(value, classes, gain=18)
 
 
-def dense_layer(layers: Layers[Tensor], value: Tensor) -> Tensor:
-    """What there was, and `GROWTH` channels more."""
-    narrow = layers.conv(layers.normalise(value), 4 * GROWTH)
-    return layers.concatenate([value, layers.conv(narrow, GROWTH, 3, activation="none", bias=False)])
+def dense_layer(layers: Layers[Tensor], value: Tensor, growth: int = GROWTH) -> Tensor:
+    """What there was, and `growth` channels more."""
+    narrow = layers.conv(layers.normalise(value), 4 * growth)
+    return layers.concatenate([value, layers.conv(narrow, growth, 3, activation="none", bias=False)])
 
 
 def transition(layers: Layers[Tensor], value: Tensor) -> Tensor:
