@@ -2,7 +2,7 @@
 
     nir.passes.fold_constants(module)
 
-Rules look at one operation each (sums.py, padding.py, activations.py, evaluation.py); editing.py walks. All of them
+Rules look at one operation each (sums.py, padding.py, activations.py, evaluation.py, moves.py); editing.py walks. All of them
 keep the meaning: floats up to rounding of the folded constants, integers to the bit.
 """
 
@@ -14,10 +14,22 @@ from nir.ir import Function, Module
 from nir.passes.folding.activations import fuse_activation, name_bounds, name_hard_swish
 from nir.passes.folding.editing import sweep
 from nir.passes.folding.evaluation import evaluate
+from nir.passes.folding.moves import merge_reshapes, name_movement
 from nir.passes.folding.padding import fold_padding
 from nir.passes.folding.sums import fold_into_sum
 
 _MOST_ROUNDS = 4
+
+_RULES = (
+    evaluate,
+    merge_reshapes,
+    name_movement,
+    name_bounds,
+    name_hard_swish,
+    fold_into_sum,
+    fold_padding,
+    fuse_activation,
+)
 
 
 def fold_constants(module: Module | Function) -> int:
@@ -33,7 +45,7 @@ def fold_constants(module: Module | Function) -> int:
 def _folded(function: Function) -> int:
     count = 0
     for _ in range(_MOST_ROUNDS):
-        done = sweep(function, evaluate, name_bounds, name_hard_swish, fold_into_sum, fold_padding, fuse_activation)
+        done = sweep(function, *_RULES)
         count += done
         if not done:
             break
