@@ -105,12 +105,22 @@ def convert_with_origins(
         module = converter.convert()
         finish(module, converter, propagate=True)
         origins = _origins(source, converter)
+        _note_averages(module)
         _finish(module, layout, fold)
     try:
         verify(module)
     except VerifyError as error:
         raise ConvertError(error.diagnostics) from error  # NIR's operators are narrower here; notes say where
     return Conversion(module, origins, tuple(_remarks(module, source)))
+
+
+def _note_averages(module: Module) -> None:
+    """Notes which averages Relax takes of integers as they are stored: those that fold from floats are taken of these."""
+    for one in module:
+        for op in one.operations:
+            value = op.operands[0] if op.name == "average_pool_2d" else None
+            if value is not None and value.element.is_integer and value.type.quantisation is not None:
+                op.attributes["truncate"] = True
 
 
 def _finish(module: Module, layout: str, fold: bool) -> None:

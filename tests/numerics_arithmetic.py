@@ -136,6 +136,8 @@ def twice(value: int, mantissa: int, exponent: int) -> int:
 
 def rescaled_steps(term: Term, profile: str, out: float, rounding: str) -> int:
     """A term in steps of `out`, zero point left out, by the profile's rule with one multiplier."""
+    if profile == "qdq":
+        return even(f32(f32(f32(term.value) * f32(math.prod(map(Fraction, term.factors)))) / Fraction(out)))
     m = term.multiplier(profile, out)
     if profile == "tflite":
         return twice(term.value, *q31(m))

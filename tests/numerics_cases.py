@@ -153,6 +153,7 @@ def product(draw: Draw, profile: str, name: str) -> Case:
     case = draw.case(profile, name, [x, y], draw.coarser(scale(x) * scale(y)))
     values = centred(case.arrays[0], x) * centred(case.arrays[1], y)
     case.terms = [Term(int(v), (float(np.float32(scale(x) * scale(y))),)) for v in values.flat]
+    case.detail["function"] = np.multiply
     return case
 
 
@@ -207,10 +208,12 @@ def slopes(draw: Draw, profile: str, name: str) -> Case:
         case = draw.case(profile, name, [x], draw.quantisation(), alpha=alpha)
         lower = (float(np.float32(scale(x)) * np.float32(alpha)),)
         values = centred(case.arrays[0], x).ravel().tolist()
+        case.detail["function"] = lambda v: np.where(v >= 0, v, v * np.float32(alpha))
         case.detail["slopes"] = [(Term(v, (scale(x),)), Term(v, lower)) for v in values]
         return case
     case = draw.case(profile, name, [x, y], draw.quantisation())
     lower = (float(np.float32(scale(x) * scale(y))),)
+    case.detail["function"] = lambda v, slope: np.where(v >= 0, v, v * slope)
     values = np.broadcast(centred(case.arrays[0], x), centred(case.arrays[1], y))
     case.detail["slopes"] = [(Term(int(v), (scale(x),)), Term(int(v) * int(w), lower)) for v, w in values]
     return case
@@ -218,7 +221,8 @@ def slopes(draw: Draw, profile: str, name: str) -> Case:
 
 def average_pool(draw: Draw, profile: str, name: str) -> Case:
     x = draw.type(1, 4, 4, 2)
-    case = draw.case(profile, name, [x], window=(3, 3), padding="same")
+    fields = {"truncate": draw.data.draw(st.booleans())} if profile == "qdq" else {}
+    case = draw.case(profile, name, [x], window=(3, 3), padding="same", **fields)
     image, sums = case.arrays[0].astype(int), []
     for y, z, c in np.ndindex(4, 4, 2):
         window = image[0, max(y - 1, 0) : y + 2, max(z - 1, 0) : z + 2, c]
@@ -280,6 +284,8 @@ def erf(x: np.ndarray) -> np.ndarray:
 
 ONE = np.float32(1)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
     "maximum": np.maximum,
     "minimum": np.minimum,
     "logistic": lambda x: ONE / (ONE + np.exp(-x)),

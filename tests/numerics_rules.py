@@ -55,7 +55,15 @@ def quantise(case: Case, how: str, real: Iterable[float]) -> list[int]:
     return [case.clamp(z + whole(quotient(Fraction(float(x))))) for x in real]
 
 
-QUANTISE = {"tflite": "/a", "xnnpack": "*e", "relay": "*a", "relay-f32": "*a", "relay-f64": "*a", "tvm": "/e"}
+QUANTISE = {
+    "tflite": "/a",
+    "xnnpack": "*e",
+    "relay": "*a",
+    "relay-f32": "*a",
+    "relay-f64": "*a",
+    "tvm": "/e",
+    "qdq": "/e",
+}
 
 
 def dequantised(array: Any, type: TensorType) -> list[Fraction]:
@@ -171,6 +179,17 @@ def mean_truncated(case: Case) -> list[int]:
     return [case.clamp(side(case, whole - zero(source), source)) for whole in wholes]
 
 
+def mean_of_reals(case: Case) -> list[int]:
+    if getattr(case.op, "truncate", False):
+        return averages(math.trunc)(case)
+    source = case.op.operands[0].type  # type: ignore[union-attr]
+    results = []
+    for total, n in case.detail["sums"]:
+        real = f32(f32(f32(total - n * zero(source)) * Fraction(scale(source))) / n)
+        results.append(case.clamp(zero(case.target) + even(f32(real / Fraction(scale(case.target))))))
+    return results
+
+
 # --- operands brought to one scale ---
 
 
@@ -284,6 +303,7 @@ RULES: dict[str, Callable[[Case], list[Any]]] = {
     "Float32 even": by_profile("xnnpack"),
     "Q31 once": by_profile("relay"),
     "Float late": by_profile(),
+    "Real sum": by_profile("qdq"),
     "Eight fraction bits": eight_fraction_bits,
     "Quantise away": lambda case: quantise(case, "/a", case.arrays[0].flat),
     "Quantise by reciprocal, even": lambda case: quantise(case, "*e", case.arrays[0].flat),
@@ -298,6 +318,7 @@ RULES: dict[str, Callable[[Case], list[Any]]] = {
     "Average truncated": averages(math.trunc),
     "Mean folded": mean_folded,
     "Mean in float32": mean_float32,
+    "Mean of real values": mean_of_reals,
     "Mean truncated": mean_truncated,
     "Joined": joined(joined_element),
     "Rescaled if different": joined(rescaled_element),

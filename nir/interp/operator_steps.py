@@ -30,7 +30,15 @@ from nir.ops.fixed_point import multiply_double_rounding, quantised_multiplier
 from nir.ops.joining import Concatenation
 from nir.ops.matmul import BatchMatmul, FullyConnected
 from nir.ops.pooling import AveragePool2d, cell_counts, fold_windows
-from nir.ops.profiles import Profile, RelayProfile, ScaleProduct, TfliteProfile, XnnpackProfile, activation_bounds
+from nir.ops.profiles import (
+    Profile,
+    QdqProfile,
+    RelayProfile,
+    ScaleProduct,
+    TfliteProfile,
+    XnnpackProfile,
+    activation_bounds,
+)
 from nir.ops.quantise import Quantize, Requantize
 from nir.ops.quantised_arithmetic import requantise
 from nir.ops.reduction import Mean
@@ -128,13 +136,28 @@ def _product(op: Mul, profile: Profile, arrays: list[Array], index: Index) -> li
     left, right = _sides(op, arrays, index)
     factors = [np.float32(parameters_at(_source(op, place), ())[0]) for place in (0, 1)]
     source = Quantisation.per_tensor(float(factors[0] * factors[1]))
+    if isinstance(profile, QdqProfile):
+        return _of_reals(op, profile, arrays, (left, right), index)
     steps = [Step("left", left), Step("right", right), Step("product", left * right)]
     target = element_type(op.output.type, index)
     return steps + rescale_steps(profile, left * right, source, target, op.rounding, op.activation)
 
 
+def _of_reals(
+    op: Add | Sub | Mul, profile: Profile, arrays: list[Array], sides: Sequence[int], index: Index
+) -> list[Step]:
+    """The real values of both sides, and what float32 makes of them."""
+    reals = [np.float32(side) * np.float32(parameters_at(_source(op, i), ())[0]) for i, side in enumerate(sides)]
+    real = float(op.function(*(value.reshape(1) for value in reals))[0])
+    target = element_type(op.output.type, index)
+    steps = [Step("left", float(reals[0])), Step("right", float(reals[1])), Step("real value", real)]
+    return [*steps, *quantise_steps(profile, real, target, op.activation)]
+
+
 def _sum(op: Add | Sub, profile: Profile, arrays: list[Array], index: Index) -> list[Step]:
     sides = _sides(op, arrays, index)
+    if isinstance(profile, QdqProfile):
+        return _of_reals(op, profile, arrays, sides, index)
     scales = [parameters_at(_source(op, place), ())[0] for place in (0, 1)]
     target = element_type(op.output.type, index)
     scale, zero_point = parameters_at(target, ())
@@ -192,10 +215,24 @@ def _average_pool(op: AveragePool2d, profile: Profile, arrays: list[Array], inde
     )
     sums = fold_windows(np.add, pad_image(image, axes, 0, np.int64), axes, outputs)
     total, count = int(sums[index[0], row, column, channel]), int(cell_counts(image, axes, outputs)[row, column, 0])
+    source = op.input.type.quantisation
+    if isinstance(profile, QdqProfile) and source is not None and not op.truncate:
+        steps = [Step("sum", total), Step("cells", count)]
+        return steps + _mean_of_reals(profile, total, count, op.input.type, op.output.type, op.activation)
     whole = _average(total, count, profile.truncates_averages)
     steps = [Step("sum", total), Step("cells", count), Step("before rounding", total / count), Step("rounded", whole)]
     low, high = activation_bounds(op.output.type, op.activation)
     return [*steps, Step("clamped to", f"[{low}, {high}]"), Step("result", min(max(whole, low), high))]
+
+
+def _mean_of_reals(
+    profile: Profile, total: int, count: int, source: TensorType, target: TensorType, activation: Activation
+) -> list[Step]:
+    scale, zero_point = parameters_at(source, ())
+    total -= count * zero_point
+    real = float(np.float32(total) * np.float32(scale) / np.float32(count))
+    steps = [Step("sum without zero points", total), Step("real value", real)]
+    return [*steps, *quantise_steps(profile, real, element_type(target, ()), activation)]
 
 
 def _mean(op: Mean, profile: Profile, arrays: list[Array], index: Index) -> list[Step] | None:
@@ -207,6 +244,8 @@ def _mean(op: Mean, profile: Profile, arrays: list[Array], index: Index) -> list
     scale, zero_point = parameters_at(op.input.type, ())
     target = element_type(op.output.type, index)
     steps = [Step("sum", total), Step("elements", count)]
+    if isinstance(profile, QdqProfile):
+        return steps + _mean_of_reals(profile, total, count, op.input.type, target, Activation.NONE)
     if profile.truncates_averages:
         average = _average(total, count, True)
         steps.append(Step("truncated mean", average))
@@ -243,7 +282,7 @@ def _concatenation(op: Concatenation, profile: Profile, arrays: list[Array], ind
     if source.quantisation == target.quantisation:
         return [*steps, Step("result", int(stored))]
     steps.append(Step("integer without zero point", int(stored) - zero_point))
-    if isinstance(profile, RelayProfile):
+    if isinstance(profile, (RelayProfile, QdqProfile)):
         return steps + rescale_steps(
             profile, int(stored) - zero_point, Quantisation.per_tensor(scale), target, op.rounding
         )

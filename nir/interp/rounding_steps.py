@@ -16,6 +16,7 @@ from nir.ops.common import Activation, Rounding
 from nir.ops.fixed_point import doubling_high_multiply, multiply_double_rounding, quantised_multiplier
 from nir.ops.profiles import (
     Profile,
+    QdqProfile,
     RelayFloatProfile,
     ScaleSource,
     TfliteProfile,
@@ -23,7 +24,7 @@ from nir.ops.profiles import (
     XnnpackProfile,
     activation_bounds,
 )
-from nir.ops.scales import graph_scales
+from nir.ops.scales import graph_scales, real_scales
 
 
 class Step(NamedTuple):
@@ -61,18 +62,20 @@ def store(whole: int | float, target: TensorType, activation: Activation = Activ
     return [Step("zero point", zero_point), Step("clamped to", f"[{low}, {high}]"), Step("result", result)]
 
 
-def quantise_steps(profile: Profile, real: float, target: TensorType) -> list[Step]:
+def quantise_steps(
+    profile: Profile, real: float, target: TensorType, activation: Activation = Activation.NONE
+) -> list[Step]:
     """A real number stored by the profile's rule for `quantize`."""
     scale = np.float32(parameters_at(target, ())[0])
     with np.errstate(all="ignore"):
-        divides = isinstance(profile, (TfliteProfile, TvmProfile))
+        divides = isinstance(profile, (TfliteProfile, TvmProfile, QdqProfile))
         quotient = np.float32(real) / scale if divides else np.float32(real) * (np.float32(1) / scale)
         whole = float(profile.steps(np.float32(real).reshape(()), scale.reshape(())))
     return [
         Step("scale", float(scale)),
         Step("before rounding", float(quotient)),
         Step("rounded", _whole(whole)),
-        *store(whole, target),
+        *store(whole, target, activation),
     ]
 
 
@@ -86,6 +89,9 @@ def rescale_steps(
     single_rounding: bool = False,
 ) -> list[Step]:
     """An integer without zero point, of scale `source` (one entry), stored as `target` (one scale)."""
+    if isinstance(profile, QdqProfile):
+        real = np.float32(value) * np.float32(real_scales(source, 0, np.float32))
+        return [Step("real value", float(real)), *quantise_steps(profile, float(real), target, activation)]
     scale = np.asarray(parameters_at(target, ())[0], np.float32)
     multiplier = profile.multipliers(source, scale, 0)
     if isinstance(profile, RelayFloatProfile):

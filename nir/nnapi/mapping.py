@@ -16,7 +16,7 @@ from nir.nnapi.kinds import KINDS, VALUES, Kind, rounded
 from nir.nnapi.operand_types import SCALARS, is_tensor
 from nir.nnapi.signatures import RESULTS_WITHOUT_STATES, SIGNATURES
 
-NOT_OPERANDS = frozenset({"rounding", "return_states"})
+NOT_OPERANDS = frozenset({"rounding", "return_states", "truncate"})
 """Attributes that no operand states: one is used by other profiles alone, the other follows from the results."""
 
 

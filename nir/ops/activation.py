@@ -11,7 +11,7 @@ from nir.ir import Operation, QuantisationRule, Shape, Trait, Value, attribute, 
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.common import Activation, Rounding
 from nir.ops.families import ArithmeticOperation, stored_range
-from nir.ops.profiles import Array, Profile, TfliteProfile, XnnpackProfile
+from nir.ops.profiles import Array, Profile, QdqProfile, TfliteProfile, XnnpackProfile
 from nir.ops.quantised_activation import decimal_of, hard_swish, leaky_relu
 from nir.ops.unary_function import RealFunction
 
@@ -171,6 +171,8 @@ class LeakyRelu(RealFunction, name="leaky_relu", traits={Trait.ELEMENTWISE}):
         return np.where(values >= 0, values, sloped)
 
     def table(self, profile: Profile, stored: Array) -> Array:
+        if isinstance(profile, QdqProfile):
+            return super().table(profile, stored)
         return leaky_relu(profile, stored, self.input.type, self.output.type, decimal_of(self.alpha), self.rounding)
 
 

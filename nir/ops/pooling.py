@@ -10,7 +10,7 @@ import numpy as np
 from nir.ir import Operation, QuantisationRule, Shape, Value, attribute, constraint, operand, result
 from nir.ir.types import FLOATS, INTEGERS
 from nir.ops.common import Activation, Layout, Padding, PaddingScheme
-from nir.ops.profiles import Profile, activate, activation_bounds
+from nir.ops.profiles import Profile, QdqProfile, activate, activation_bounds
 from nir.ops.windows import (
     WindowAxis,
     from_nhwc,
@@ -122,7 +122,8 @@ class AveragePool2d(Pooling, name="average_pool_2d", nnapi=1):
     """Mean over each window of an image.
 
     Integers, quantised or not, are summed as stored and divided by the count: halves away from zero, or, under the
-    relay and tvm profiles, towards zero, as TVM's integer pooling does.
+    relay and tvm profiles, towards zero, as TVM's integer pooling does. Under `qdq` the mean is that of real values,
+    but where `truncate` says that the program pools integers.
 
         func @example(%x: tensor<1x5x5x2xu8, scale=0.5, zero_point=128>)
             -> tensor<1x3x3x2xu8, scale=0.5, zero_point=128> {
@@ -134,12 +135,19 @@ class AveragePool2d(Pooling, name="average_pool_2d", nnapi=1):
 
     __slots__ = ()
 
+    truncate: bool = attribute("whether integers are averaged as stored, towards zero (profile qdq)", default=False)
+
     def pool(self, profile: Profile, image: Array, axes: Axes, outputs: tuple[int, int]) -> Array:
         counts = cell_counts(image, axes, outputs)
         if image.dtype.kind == "f":
             sums = fold_windows(np.add, pad_image(image, axes, 0, np.float32), axes, outputs)
             return (sums / counts.astype(np.float32)).astype(image.dtype, copy=False)
         sums = fold_windows(np.add, pad_image(image, axes, 0, np.int64), axes, outputs)
+        source = self.input.type.quantisation
+        if isinstance(profile, QdqProfile) and source is not None and not self.truncate:
+            return profile.average(
+                sums - counts * source.zero_point, counts.astype(np.float32), source, self.output.type
+            )
         magnitude = np.abs(sums)
         if not profile.truncates_averages:
             magnitude += counts // 2

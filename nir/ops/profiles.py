@@ -47,6 +47,7 @@ __all__ = [
     "PROFILES",
     "Array",
     "Profile",
+    "QdqProfile",
     "RelayFloatProfile",
     "RelayProfile",
     "ScaleProduct",
@@ -283,14 +284,52 @@ class RelayFloatProfile(RelayProfile):
 class TvmProfile(RelayProfile):
     """Today's TVM (Relax, from 0.24), where round became ties-to-even: quantise rounds halves to even.
 
-    rescale is that of `relay`: int64 arithmetic as Relay modules are lowered to Relax here.
+    rescale is that of `relay`: int64 arithmetic as Relay modules are lowered to Relax here. For islands see `qdq`.
     """
 
     name = "tvm"
-    summary = "today's TVM (Relax): as relay, but quantize rounds halves to even"
+    summary = "today's TVM (Relax) on integers: as relay, but quantize rounds halves to even"
 
     def steps(self, real: Array, scales: Array) -> Array:
         return np.rint(real / scales)
+
+
+class QdqProfile(Profile):
+    """Graphs of dequantize, float32 operator, quantize, run as they stand: today's TVM, ONNX Runtime unoptimised.
+
+    Operators compute in float32 on real values; quantize divides and rounds halves to even. Sums of products are exact
+    integers, then float32(sum) * (in * filter): programs add float32 products in orders of their own. Raw integers
+    are TVM's: their averages are truncated.
+    """
+
+    name = "qdq"
+    summary = "graphs of quantize and dequantize run in float32: today's TVM, ONNX Runtime without optimisations"
+    truncates_averages = True
+
+    def steps(self, real: Array, scales: Array) -> Array:
+        return np.rint(real / scales)
+
+    def rescale(
+        self,
+        values: Array,
+        source: ScaleSource,
+        target: TensorType,
+        *,
+        rounding: Rounding = Rounding.UPWARD,
+        activation: Activation = Activation.NONE,
+        single_rounding: bool = False,
+    ) -> Array:
+        if isinstance(source, Quantisation):
+            values = values.astype(np.int64) - parameters_of(source, values.ndim)[1]
+        scales, points = parameters_of(target.quantisation, values.ndim)
+        with np.errstate(all="ignore"):
+            steps = self.steps(values.astype(np.float32) * real_scales(source, values.ndim, np.float32), scales)
+        low, high = activation_bounds(target, activation)
+        return np.clip(steps.astype(np.float64) + points, low, high).astype(target.element.numpy)
+
+    def average(self, total: Array, count: Array | np.float32, source: Quantisation, target: TensorType) -> Array:
+        """Sums of `count` (float32) integers of scale `source`, without zero points, as the stored mean of real values."""
+        return self.quantise(total.astype(np.float32) * np.float32(source.scale) / count, target)
 
 
 PROFILES: dict[str, Profile] = {
@@ -302,6 +341,7 @@ PROFILES: dict[str, Profile] = {
         RelayFloatProfile(np.float32, "relay-f32", "Relay QNN where compute_dtype is float32"),
         RelayFloatProfile(np.float64, "relay-f64", "Relay QNN where compute_dtype is float64"),
         TvmProfile(),
+        QdqProfile(),
     )
 }
 """Every profile by name; the first is the default."""

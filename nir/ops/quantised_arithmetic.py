@@ -15,7 +15,7 @@ import numpy as np
 from nir.ir import ElementType, Quantisation, TensorType
 from nir.ops.common import Rounding
 from nir.ops.fixed_point import multiply_double_rounding, quantised_multiplier, round_half_away
-from nir.ops.profiles import PROFILES, Array, Profile, RelayProfile, TfliteProfile, XnnpackProfile
+from nir.ops.profiles import PROFILES, Array, Profile, QdqProfile, RelayProfile, TfliteProfile, XnnpackProfile
 
 Rule = Callable[..., Array]
 
@@ -48,7 +48,8 @@ def multiply(
     rounding: Rounding,
 ) -> Array:
     """left * right on broadcast stored elements."""
-    return _by_pairs(_product, profile, left, right, left_type, right_type, target, (rounding,))
+    rule = _product_of_reals if isinstance(profile, QdqProfile) else _product
+    return _by_pairs(rule, profile, left, right, left_type, right_type, target, (rounding,))
 
 
 def prelu(
@@ -57,7 +58,8 @@ def prelu(
     """left from 0 on, left * right below, on broadcast stored elements."""
     if isinstance(profile, XnnpackProfile):
         profile = PROFILES["tflite"]  # XNNPACK has no such kernel, so LiteRT runs its own
-    return _by_pairs(_slope, profile, left, right, left_type, right_type, target, ())
+    rule = _slope_of_reals if isinstance(profile, QdqProfile) else _slope
+    return _by_pairs(rule, profile, left, right, left_type, right_type, target, ())
 
 
 def _by_pairs(
@@ -98,14 +100,14 @@ def requantise(
     """Stored elements of `source` as those of `target`, for operators that only bring operands to one scale; the
     same array where the parameters are equal or there are none.
 
-    The relay profiles rescale. LiteRT's concatenation multiplies in float32: in unsigned storage by the reciprocal of
+    The relay profiles and `qdq` rescale. LiteRT's concatenation multiplies in float32: in unsigned storage by the reciprocal of
     the result's scale, rounding halves away from zero; in signed storage halves go to even.
     """
     if source.quantisation == target.quantisation or target.quantisation is None:
         return array
     if array.dtype.itemsize == 1 and array.size > _BYTES.size:
         return requantise(profile, _BYTES.view(array.dtype), source, target, rounding).take(array.view(np.uint8))
-    if isinstance(profile, RelayProfile):
+    if isinstance(profile, (RelayProfile, QdqProfile)):
         return profile.rescale(array, parameters(source), target, rounding=rounding)
     if target.element.minimum < 0:
         ratio = float32_scale(source) / float32_scale(target)
@@ -121,6 +123,8 @@ def requantise(
 def _sum_rule(profile: Profile) -> Rule:
     if isinstance(profile, XnnpackProfile):
         return _sum_xnnpack
+    if isinstance(profile, QdqProfile):
+        return _sum_of_reals
     return _sum_tflite if isinstance(profile, TfliteProfile) else _sum_of_rescaled
 
 
@@ -197,7 +201,45 @@ def _sum_of_rescaled(
     return saturated(steps, target)
 
 
+def _sum_of_reals(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+    sign: int,
+) -> Array:
+    """The sum in float32, rounded once."""
+    real = profile.dequantise(right, right_type)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return profile.quantise(profile.dequantise(left, left_type) + (real if sign > 0 else -real), target)
+
+
 # --- products ---
+
+
+def _product_of_reals(
+    profile: Profile,
+    left: Array,
+    right: Array,
+    left_type: TensorType,
+    right_type: TensorType,
+    target: TensorType,
+    rounding: Rounding,
+) -> Array:
+    """The product in float32, rounded once."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return profile.quantise(profile.dequantise(left, left_type) * profile.dequantise(right, right_type), target)
+
+
+def _slope_of_reals(
+    profile: Profile, left: Array, right: Array, left_type: TensorType, right_type: TensorType, target: TensorType
+) -> Array:
+    product = _product_of_reals(profile, left, right, left_type, right_type, target, Rounding.UPWARD)
+    kept = profile.rescale(left, parameters(left_type), target)
+    return np.where(left >= parameters(left_type).zero_point, kept, product)
 
 
 def _product(

@@ -13,7 +13,7 @@ from nir.ops.axes import normal_axes, without_axes
 from nir.ops.common import Rounding
 from nir.ops.families import ArithmeticOperation, is_quantised
 from nir.ops.fixed_point import multiply_double_rounding, quantised_multiplier
-from nir.ops.profiles import Array, Profile, TfliteProfile
+from nir.ops.profiles import Array, Profile, QdqProfile, TfliteProfile
 from nir.ops.quantised_arithmetic import parameters
 
 NUMBERS = FLOATS | INTEGERS
@@ -50,7 +50,7 @@ class Mean(Reduction, name="mean", nnapi=31):
 
     Of quantised tensors the integers are summed exactly and rescaled once; the result may have parameters of its
     own. The mean of raw integers rounds halves away from zero. Under the relay profiles the mean of integers is
-    truncated, as C divides, before it is rescaled.
+    truncated, as C divides, before it is rescaled; under `qdq` that of raw integers is.
 
         func @example(%x: tensor<1x4x4x3xf32>) -> tensor<1x3xf32> {
           %0 = mean(%x) {axes = [1, 2]} : tensor<1x3xf32>
@@ -70,6 +70,8 @@ class Mean(Reduction, name="mean", nnapi=31):
             return (np.add.reduce(input, axis=axes, dtype=np.float64) / count).astype(input.dtype)
         total = np.add.reduce(input, axis=axes, dtype=np.int64)
         source = self.input.type.quantisation
+        if isinstance(profile, QdqProfile) and source is not None:
+            return profile.average(total - count * source.zero_point, np.float32(count), source, self.output.type)
         if profile.truncates_averages or source is None:
             average = _divide(total, count, profile.truncates_averages)
             if source is None or source == self.output.type.quantisation:

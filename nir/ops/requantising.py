@@ -18,6 +18,7 @@ from nir.ops.fixed_point import quantised_multiplier
 from nir.ops.profiles import (
     ACTIVATION_RANGES,
     Profile,
+    QdqProfile,
     RelayFloatProfile,
     RelayProfile,
     ScaleProduct,
@@ -25,6 +26,7 @@ from nir.ops.profiles import (
     XnnpackProfile,
     activation_bounds,
 )
+from nir.ops.scales import real_scales
 
 Array = np.ndarray[Any, Any]
 
@@ -111,14 +113,18 @@ def _fast_finish(
 ) -> Finish | None:
     """A finish in floating point that gives the very integers of `profile.rescale`; None where that is not proven."""
     parameters = target.quantisation
-    if target.element.bits != 8 or parameters is None or parameters.is_per_channel or single_rounding:
+    if target.element.bits != 8 or parameters is None or parameters.is_per_channel:
+        return None
+    low, high = activation_bounds(target, activation)
+    store = _ByteStore(target, low, high)
+    if isinstance(profile, QdqProfile):
+        return _real_float32(source, parameters, offset, bound, store)
+    if single_rounding:
         return None
     with np.errstate(all="ignore"):
         multiplier = profile.multipliers(source, np.asarray(parameters.scale, np.float32), 2).reshape(-1)
     if not (np.isfinite(multiplier).all() and (multiplier > 0).all()):
         return None
-    low, high = activation_bounds(target, activation)
-    store = _ByteStore(target, low, high)
     if isinstance(profile, XnnpackProfile):
         return _half_even_float32(multiplier, offset, bound, parameters.zero_point, store)
     if isinstance(profile, RelayFloatProfile):
@@ -161,6 +167,24 @@ def _half_even_float32(
         np.rint(raw, out=raw)
         np.add(raw, point, out=raw)
         store(raw, block)
+
+    return finish
+
+
+def _real_float32(source: ScaleProduct, target: Quantisation, offset: Array, bound: int, store: _ByteStore) -> Finish:
+    """`qdq`'s rule as it stands: float32(sum) to a real value, to steps. Long sums get their bias in float64."""
+    scales, step = real_scales(source, 2, np.float32).reshape(-1), np.float32(target.scale)
+    point = np.float32(target.zero_point - store.shift)
+    bias = offset.astype(np.float32 if bound < 2**24 else np.float64)
+
+    def finish(raw: Array, block: Array) -> None:
+        values = np.add(raw.astype(bias.dtype, copy=False), bias).astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):
+            np.multiply(values, scales, out=values)
+            np.divide(values, step, out=values)
+        np.rint(values, out=values)
+        np.add(values, point, out=values)
+        store(values, block)
 
     return finish
 

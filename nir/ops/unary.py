@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from nir.ir import Operation, Quantisation, Trait
-from nir.ops.profiles import PROFILES, Array, Profile, RelayProfile
+from nir.ops.profiles import PROFILES, Array, Profile, QdqProfile, RelayProfile
 from nir.ops.quantised_arithmetic import centred, parameters
 from nir.ops.unary_function import RealFunction, UnaryFunction
 
@@ -27,7 +27,7 @@ class Abs(UnaryFunction, name="abs", traits={Trait.ELEMENTWISE}, nnapi=38):
         return np.abs(values)
 
     def quantised(self, profile: Profile, input: Array) -> Array:
-        if isinstance(profile, RelayProfile):
+        if isinstance(profile, (RelayProfile, QdqProfile)):
             return super().quantised(profile, input)
         # LiteRT rescales the distance from the zero point, in fixed point under either of its profiles.
         distance = np.abs(centred(input, self.input.type))

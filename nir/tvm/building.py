@@ -61,7 +61,7 @@ def build(
 
     `target` is "llvm" or what `tvm.target.Target` takes, such as {"kind": "llvm", "mtriple": "aarch64-linux-gnu"}.
     `function` is the one that is run. `profile` says how real values become integers: in a NIR module as in the
-    interpreter (default: its own, "tflite"), in the regions of a Relax module ("tvm"). `embed` is that of
+    interpreter (default: its own, "tflite"), in the regions of a Relax module ("qdq"). `embed` is that of
     `lower_regions`. `progress` is called with a line before and after, since large models take seconds:
     `progress=print`.
 
@@ -83,7 +83,7 @@ def build(
     if function not in names:
         raise RunError(f"the module has no function '{function}'", found=", ".join(sorted(names)) or "no function")
     parameters = tuple(parameter(tvm, variable) for variable in module[names[function]].params)
-    lowered = lower_regions(module, profile=profile or "tvm", embed=embed)
+    lowered = lower_regions(module, profile=profile or "qdq", embed=embed)
     if progress is not None:
         progress(f"TVM {tvm.__version__} compiles {count_operators(tvm, lowered)} operators for {target} ...")
     started = time.perf_counter()

@@ -59,7 +59,7 @@ def lower_regions(
     module: Any,
     *,
     programs: Mapping[str, Module] | None = None,
-    profile: str = "tvm",
+    profile: str = "qdq",
     embed: bool = False,
 ) -> Any:
     """The Relax module with calls of NIR's runtime in place of calls of its regions; regions are gone.

@@ -71,7 +71,7 @@ class Header:
         return module
 
 
-def encode(module: Module, profile: str = "tvm", *, function: str = "main", embed: bool = False) -> Program:
+def encode(module: Module, profile: str = "qdq", *, function: str = "main", embed: bool = False) -> Program:
     """`module` as a program that runs `function` under `profile`.
 
     Weights are what `nir.save` would write to the weights file: the program holds them with `embed`, else they come

@@ -19,6 +19,7 @@ from nir.ops.fixed_point import quantised_multiplier
 from nir.ops.profiles import (
     ACTIVATION_RANGES,
     Profile,
+    QdqProfile,
     RelayFloatProfile,
     RelayProfile,
     ScaleSource,
@@ -27,7 +28,7 @@ from nir.ops.profiles import (
     XnnpackProfile,
     activation_bounds,
 )
-from nir.ops.scales import graph_scales, parameters_of
+from nir.ops.scales import graph_scales, parameters_of, real_scales
 from nir.passes.nir_to_relax.site import dtype_name
 from nir.passes.relax_building.arithmetic import multiplier_parameters, round_half_away
 from nir.passes.relax_building.emitter import Array
@@ -107,7 +108,7 @@ def whole(value: Any, target: TensorType) -> Any:
 
 def _steps(program: Program, profile: Profile, scales: Array) -> Element:
     """Real values in steps of `scales`, rounded to whole numbers."""
-    rounded = tirx.nearbyint if isinstance(profile, (XnnpackProfile, TvmProfile)) else round_half_away
+    rounded = tirx.nearbyint if isinstance(profile, (XnnpackProfile, TvmProfile, QdqProfile)) else round_half_away
     by_reciprocal = isinstance(profile, XnnpackProfile) or (
         isinstance(profile, RelayProfile) and not isinstance(profile, TvmProfile) and scales.size == 1
     )
@@ -138,12 +139,44 @@ def rescaling(
     if isinstance(profile, RelayFloatProfile):
         move = _moving_late(program, profile, source, source_points, target_scales, target_points, rounding)
         return lambda value: stored(move(value), target, activation)
+    if isinstance(profile, QdqProfile):
+        return _through_real(program, profile, source, source_points, target, activation)
     with np.errstate(all="ignore"):
         multiplier = profile.multipliers(source, target_scales, target.rank)
     multiply = _multiplying(program, profile, multiplier, rounding, single_rounding)
     from_point = program.parameter(source_points, "int64")
     to_point = program.parameter(target_points, "int64")
     return lambda value: stored(multiply(value.astype("int64") - from_point.value) + to_point.value, target, activation)
+
+
+def _through_real(
+    program: Program,
+    profile: Profile,
+    source: ScaleSource,
+    source_points: Array,
+    target: TensorType,
+    activation: Activation,
+) -> Element:
+    """Integers to the float32 that they stand for, and that stored: the scales stay apart, as their quotient is another."""
+    point = program.parameter(source_points, "int64")
+    scale = program.parameter(real_scales(source, target.rank, np.float32), "float32", opaque=True)
+    store = quantising(program, profile, target)
+
+    def move(value: Any) -> Any:
+        return activated(
+            store((value.astype("int64") - point.value).astype("float32") * scale.value), activation, target
+        )
+
+    return move
+
+
+def averaging(
+    program: Program, profile: Profile, source: Quantisation, target: TensorType
+) -> Callable[[Any, Any], Any]:
+    """int64 sums without zero points, and counts in float32, to stored means: what `QdqProfile.average` does."""
+    scale = program.parameter(np.float32(source.scale), "float32", opaque=True)
+    store = quantising(program, profile, target)
+    return lambda total, count: store(total.astype("float32") * scale.value / count)
 
 
 def _multiplying(

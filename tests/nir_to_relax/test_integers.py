@@ -121,7 +121,10 @@ def of_many() -> list[str]:
     texts.append(
         text([small, weights], "batch_matmul(%p0, %p1) {transpose_right = true}", "3x9xi16, scale=0.002, zero_point=0")
     )
-    texts.append(text([image], operation("average_pool_2d {window = [3, 2], padding = same}", 1), image))
+    texts += [
+        text([image], operation(f"average_pool_2d {{window = [3, 2], padding = same{more}}}", 1), image)
+        for more in ("", ", activation = relu6, truncate = true", ", activation = relu1")
+    ]
     for name in ("mean", "reduce_sum"):
         texts.append(text([image], operation(name + " {axes = [1, 2]}", 1), "1x4xi8, scale=0.013, zero_point=7"))
         texts.append(text([image], operation(name + " {axes = [3]}", 1), "1x6x7xi8, scale=0.02, zero_point=-9"))
@@ -196,6 +199,8 @@ def test_kernels_in_fixed_point(profile: str, source: str) -> None:
     ("profile", "source", "reason"),
     [
         ("tvm", SOFTMAX[0][1], "float32 exponentials"),
+        ("qdq", SOFTMAX[0][1], "float32 exponentials"),
+        ("qdq", SOFTMAX[4][1], "float32 squares"),
         ("xnnpack", SOFTMAX[0][1], "float32 exponentials"),
         ("relay", SOFTMAX[4][1], "float32 squares"),
         (

@@ -139,7 +139,7 @@ def test_stated_scale_counts_under_relay_alone():
     source = ScaleProduct(0.1, (0.1,), stated=(0.02,))
     target = tensor(1, "i8", scale=1.0)
     results = {name: int(p.rescale(sums, source, target)[0]) for name, p in PROFILES.items()}
-    assert results == {"tflite": 10, "xnnpack": 10, "relay": 20, "relay-f32": 20, "relay-f64": 20, "tvm": 20}
+    assert results == {"tflite": 10, "xnnpack": 10, "relay": 20, "relay-f32": 20, "relay-f64": 20, "tvm": 20, "qdq": 10}
 
 
 def test_unknown_profile_is_an_error_with_a_hint():

@@ -12,7 +12,7 @@ from nir.ops.common import Activation, Rounding
 from nir.ops.profiles import PROFILES, ScaleProduct, get_profile
 from nir.ops.requantising import _fast_finish, finish_requantised
 
-EXACT_PROFILES = ("tflite", "xnnpack", "relay", "tvm")
+EXACT_PROFILES = ("tflite", "xnnpack", "relay", "tvm", "qdq")
 
 
 @st.composite

@@ -14,7 +14,7 @@ from nir.ops.common import Activation, Rounding
 from nir.ops.elementwise import Add, Div, Maximum, Minimum, Mul, Pow, Prelu, Sub
 from nir.ops.families import is_quantised
 from nir.ops.fixed_point import quantised_multiplier
-from nir.ops.profiles import PROFILES, Profile, RelayProfile, XnnpackProfile
+from nir.ops.profiles import PROFILES, Profile, QdqProfile, RelayProfile, XnnpackProfile
 from nir.ops.quantised_arithmetic import float32_scale, parameters
 from nir.passes.nir_to_relax.rounding import (
     Element,
@@ -73,7 +73,8 @@ def _arithmetic(function: Function, quantised: Callable[[Site], relax.Expr] | No
     def lower(site: Site) -> Value:
         type = site.operand_type(0)
         if is_quantised(type):
-            return _through_real(site, function) if quantised is None else quantised(site)
+            by_reals = quantised is None or isinstance(site.profile, QdqProfile)
+            return _through_real(site, function) if by_reals or quantised is None else quantised(site)
         return _through_real(site, function) if type.element.is_float else _wrapping(site, function)
 
     return lower
@@ -178,6 +179,8 @@ def _product(site: Site) -> relax.Expr:
 
 
 def _slope(site: Site) -> relax.Expr:
+    if isinstance(site.profile, QdqProfile):
+        return _through_real(site, lambda x, y: tirx.Select(x < tirx.const(0, "float32"), x * y, x))
     profile = PROFILES["tflite"] if isinstance(site.profile, XnnpackProfile) else site.profile
     program, left, right = _operands(site)
     centred = [centring(program, term, site.operand_type(i)) for i, term in enumerate((left, right))]
@@ -198,7 +201,7 @@ def joining(program: Program, profile: Profile, source: TensorType, target: Tens
     """Stored elements of `source` as those of `target`, where an operator only brings its operands to one scale."""
     if source.quantisation == target.quantisation or target.quantisation is None:
         return lambda value: value
-    if isinstance(profile, RelayProfile):
+    if isinstance(profile, (RelayProfile, QdqProfile)):
         return rescaling(program, profile, parameters(source), target, rounding=rounding)
     from_point, to_point = parameters(source).zero_point, parameters(target).zero_point
 

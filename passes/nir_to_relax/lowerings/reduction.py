@@ -11,12 +11,12 @@ from tvm import relax, te, tirx
 from nir.ir import Operation, Quantisation
 from nir.ops.axes import normal_axes, normal_axis, without_axes
 from nir.ops.fixed_point import quantised_multiplier
-from nir.ops.profiles import TfliteProfile
+from nir.ops.profiles import QdqProfile, TfliteProfile
 from nir.ops.quantised_arithmetic import parameters
 from nir.ops.reduction import Mean, ReduceAll, ReduceAny, ReduceMax, ReduceMin, ReduceProd, ReduceSum
 from nir.ops.search import Argmax, Argmin, TopkV2
 from nir.passes.nir_to_relax.lowerings.binary import larger
-from nir.passes.nir_to_relax.rounding import multiplying_twice, rescaling, stored
+from nir.passes.nir_to_relax.rounding import averaging, multiplying_twice, rescaling, stored
 from nir.passes.nir_to_relax.site import Lowering, Site, static_shape
 from nir.passes.relax_building.emitter import Value, shape_of
 
@@ -113,6 +113,13 @@ def _mean(site: Site) -> Value:
     if site.type.element.is_float:
         divisor = program.parameter(count, "float64", opaque=True)
         return program.emit(lambda: rounded_float(x.value / divisor.value, site.dtype), "divide")
+    if isinstance(site.profile, QdqProfile) and source is not None:
+        average_of = averaging(program, site.profile, source, site.type)
+        divisor, points = (
+            program.parameter(count, "float32", opaque=True),
+            tirx.const(count * source.zero_point, "int64"),
+        )
+        return program.emit(lambda: average_of(x.value - points, divisor.value), "mean")
     if not site.profile.truncates_averages and source is not None:
         return _mean_rescaled_once(site, total, count, source)
     average = program.emit(lambda: divided(x.value, count, truncate=site.profile.truncates_averages), "average")

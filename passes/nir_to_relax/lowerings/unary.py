@@ -11,7 +11,7 @@ from tvm import relax, te, tirx
 from nir.ir import Operation, Quantisation
 from nir.ops.activation import Elu, HardSwish, LeakyRelu, Logistic, Relu, Relu1, Relu6, Tanh
 from nir.ops.families import is_quantised
-from nir.ops.profiles import PROFILES, RelayProfile
+from nir.ops.profiles import PROFILES, QdqProfile, RelayProfile
 from nir.ops.quantised_arithmetic import parameters
 from nir.ops.unary import Abs, Erf, Exp, Floor, Log, Neg, Rsqrt, Sin, Sqrt
 from nir.passes.nir_to_relax.rounding import activated, clipped, dequantising, quantising, rescaling
@@ -84,7 +84,7 @@ def _abs(site: Site) -> Value:
     source = site.operand_type(0)
     if source.element.is_integer and not is_quantised(source):
         return _wrapping(_absolute, site)
-    if source.element.is_float or isinstance(site.profile, RelayProfile):
+    if source.element.is_float or isinstance(site.profile, (RelayProfile, QdqProfile)):
         return through_real(site, lambda x, _: _absolute(x))
     program = site.program()
     x = program.operand(site.args[0])

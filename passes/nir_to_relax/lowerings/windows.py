@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from tvm import relax, te, tirx
 
-from nir.ir import ElementType, Operation
+from nir.ir import ElementType, Operation, Quantisation
 from nir.ops.common import Layout
 from nir.ops.convolution import Conv2d, DepthwiseConv2d, GroupedConv2d, TransposeConv2d
 from nir.ops.matmul import BatchMatmul, FullyConnected
 from nir.ops.pooling import AveragePool2d, L2Pool2d, MaxPool2d, cell_counts
-from nir.ops.profiles import ScaleProduct
+from nir.ops.profiles import QdqProfile, ScaleProduct
 from nir.ops.windows import TO_NCHW, TO_NHWC, WindowAxis, image_sizes, window_axes
 from nir.passes.nir_to_relax.lowerings.binary import larger
 from nir.passes.nir_to_relax.lowerings.reduction import divided
-from nir.passes.nir_to_relax.rounding import activated, rescaling
+from nir.passes.nir_to_relax.rounding import activated, averaging, rescaling
 from nir.passes.nir_to_relax.site import Lowering, Site, static_shape
 from nir.passes.relax_building.emitter import Value, constant, dtype_of, elements_of, shape_of
 
@@ -109,8 +109,23 @@ def _average_pool(site: Site) -> Value:
         sums = _pooled(site, te.sum, lambda x: x.astype("float32"), tirx.const(0.0, "float32"))
         return _bounded(site, sums, lambda x, count: x / count, (_counts(site), "float32"))
     sums = _pooled(site, te.sum, lambda x: x.astype("int64"), tirx.const(0, "int64"))
+    source = site.operand_type(0).quantisation
+    if isinstance(site.profile, QdqProfile) and source is not None and not site.op.truncate:
+        return _average_of_reals(site, sums, source)
     truncate = site.profile.truncates_averages
     return _bounded(site, sums, lambda x, count: divided(x, count, truncate=truncate), (_counts(site), "int64"))
+
+
+def _average_of_reals(site: Site, sums: relax.Expr, source: Quantisation) -> relax.Expr:
+    """The mean of real values under `qdq`, stored as the profile says."""
+    program = site.program(shape_of(sums))
+    x = program.operand(sums)
+    counts = _counts(site)
+    count = program.parameter(counts, "float32", opaque=True)
+    points = program.parameter(counts * source.zero_point, "int64")
+    average = averaging(program, site.profile, source, site.type)
+    bounded = lambda value: activated(value, site.op.activation, site.type)  # noqa: E731
+    return _from_nhwc(site, program.emit(lambda: bounded(average(x.value - points.value, count.value)), "average"))
 
 
 def _l2_pool(site: Site) -> Value:
