@@ -32,6 +32,8 @@ def bundle(thing: Any) -> dict[str, str]:
     for kind, (page, plain) in SHOWN.items():
         if isinstance(thing, kind):
             return {"text/plain": plain(thing), "text/html": page(thing)}
+    if isinstance(getattr(thing, "report", None), Report):  # a partition of a Relax or Relay module
+        return {"text/plain": _report_text(thing.report), "text/html": partition_page(thing)}
     raise TypeError(f"a {type(thing).__name__} is nothing that NIR shows")
 
 
@@ -67,9 +69,11 @@ def function_page(function: Function) -> str:
     return stacked(picture(function), collapsed(f"@{function.name}, {len(function.operations):,} operations", text))
 
 
-def partition_page(partition: Partition) -> str:
+def partition_page(partition: Any) -> str:
     """The report, and the picture: regions in their target's colour, reasons on hover."""
-    drawn = picture(partition.module, reasons=reasons_of(partition.report))
+    drawn = picture(partition.drawable(), reasons=reasons_of(partition.report))
+    if not isinstance(partition.module, Module):
+        return stacked(report_table(partition.report), drawn)
     text = highlighted(_module_text(partition.module))
     return stacked(report_table(partition.report), drawn, collapsed(".nir", text))
 

@@ -141,9 +141,10 @@ class _RelayView:
         return []
 
     def _call(self, call: relay.Call, group: str | None) -> list[Source]:
-        callee = self.module[call.op.name_hint] if isinstance(call.op, relay.GlobalVar) else call.op
+        name = call.op.name_hint if isinstance(call.op, relay.GlobalVar) else None
+        callee = call.op if name is None else self.module[name]
         if isinstance(callee, relay.Function):
-            return self._inlined(call, callee, group)
+            return self._inlined(call, callee, group, name)
         name = call.op_name or "call"
         words = [f"{key} {_value(value)}" for key, value in call.attrs.items() if _value(value) not in SAID_BY_DEFAULT]
         constants = [arg for arg in call.args if isinstance(arg, (relay.Constant, relay.ExternalConstant))]
@@ -166,13 +167,13 @@ class _RelayView:
         types = getattr(call.checked_type, "fields", None) or (call.checked_type,)
         return [(node.name, f"{node.name}.{index}", type) for index, type in enumerate(types)]
 
-    def _inlined(self, call: relay.Call, callee: relay.Function, group: str | None) -> list[Source]:
+    def _inlined(self, call: relay.Call, callee: relay.Function, group: str | None, name: str | None) -> list[Source]:
         """The body of a function in a frame: of its compiler, or, for a composite in one, in the same frame."""
         compiler = callee.attrs.get("Compiler")
         if compiler is not None or group is None:
             self.count += 1
-            label = callee.attrs.get("global_symbol") or callee.attrs.get("Composite") or "function"
-            target = None if compiler is None else str(compiler)
+            label = name or callee.attrs.get("Composite") or "function"
+            target = None if compiler is None else str(callee.attrs.get("nir_target") or compiler)
             group = f"region{self.count}"
             self.view.groups[group] = Group(
                 group, f"@{label} on {target}" if target else str(label), target, str(label)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nir.tvm.compilation import run as run
     from nir.tvm.conversion import convert as convert
     from nir.tvm.conversion import to_relay as to_relay
+    from nir.tvm.drawing import diagram as diagram
     from nir.tvm.execution import Compiled as Compiled
     from nir.tvm.execution import Parameter as Parameter
     from nir.tvm.importers.loading import load_model as load_model
@@ -46,6 +47,7 @@ _MODULE_OF = {
     "build": "building",
     "compile": "compilation",
     "convert": "conversion",
+    "diagram": "drawing",
     "inline_relax_regions": "partitioning_building",
     "load_library": "runtime_loading",
     "load_model": "importers.loading",

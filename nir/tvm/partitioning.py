@@ -22,13 +22,16 @@ import numpy as np
 import tvm
 from tvm import relax
 
-from nir.errors import PartitionError
+from nir.draw.diagram import Diagram
+from nir.errors import PartitionError, require_type
 from nir.garbage import collector_paused
 from nir.ir import Operation
 from nir.passes.partition import Outside, RegionReport, Report, Worth, assign, chosen_targets, execution_order
 from nir.passes.partition.writing import write_partition
 from nir.passes.relax_to_nir import convert_with_origins, relax_to_nir
+from nir.shown import Shown
 from nir.targets import Target
+from nir.tvm.drawing import diagram
 from nir.tvm.partitioning_atoms import Atom, AtomBuilder, AtomGraph
 from nir.tvm.partitioning_building import Block, ModuleBuilder, inline_relax_regions, names_after
 from nir.tvm.partitioning_support import weigh
@@ -39,12 +42,16 @@ DEBUG_FOLDER = "nir_debug"
 
 
 @dataclass(frozen=True)
-class RelaxPartition:
+class RelaxPartition(Shown):
     """A partitioned Relax module and its report. `source` is the module that was partitioned, parameters bound."""
 
     module: tvm.IRModule
     report: Report
     source: tvm.IRModule
+
+    def drawable(self) -> Diagram:
+        """What `nir.draw` and notebooks draw."""
+        return diagram(self.module)
 
     def inlined(self) -> tvm.IRModule:
         """The module with the regions put back."""
@@ -125,6 +132,7 @@ def write_relax_partition(result: RelaxPartition, folder: str | os.PathLike[str]
 
 def _prepared(module: Any, params: Mapping[str, Any] | None) -> tvm.IRModule:
     """The module with `params` bound. Raises `PartitionError` for what cannot be partitioned."""
+    require_type(params, (Mapping, type(None)), "parameters by name", "targets are the argument behind them")
     if not isinstance(module, tvm.IRModule) or "main" not in {v.name_hint for v in module.get_global_vars()}:
         raise PartitionError("this is no Relax module with a function 'main'", found=type(module).__name__)
     regions = region_functions(module)

@@ -29,6 +29,10 @@ class Partition(Shown):
     report: Report
     source: Module
 
+    def drawable(self) -> Module:
+        """What `nir.draw` and notebooks draw."""
+        return self.module
+
     def regions(self) -> list[Function]:
         """The functions that are regions, in the order in which they run."""
         return [self.module[region.name] for region in self.report.regions]

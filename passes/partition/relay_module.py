@@ -29,16 +29,21 @@ from nir.relay import infer_types
 from nir.relay.ast import Constant, Function, Module
 from nir.relay.types import TensorType, Type, numpy_dtype
 from nir.relay.visitor import post_order
+from nir.shown import Shown
 from nir.targets import Reason, Target
 
 
 @dataclass(frozen=True)
-class RelayPartition:
+class RelayPartition(Shown):
     """A partitioned Relay module and its report. `source` is the module that was partitioned."""
 
     module: Module
     report: Report
     source: Module
+
+    def drawable(self) -> Module:
+        """What `nir.draw` and notebooks draw."""
+        return self.module
 
 
 def partition_relay(

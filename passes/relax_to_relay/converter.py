@@ -37,6 +37,10 @@ NO_ROW = "Relay has no such operator"
 """The reason of calls whose operator is not in the table."""
 
 
+_FUNCTION_ATTRIBUTES = {"Composite": "Composite", "Codegen": "Compiler", "nir.target": "nir_target"}
+"""What partitioning writes on a Relax function, and what that is called in Relay."""
+
+
 class RelaxConverter:
     """Converts the functions of one Relax module; `reasons` says why a call of `relax.<name>` stayed."""
 
@@ -138,11 +142,8 @@ class FunctionWalk:
             self.values[handle(variable)] = made
             self.module.bindings.append((variable, made))
         body = self._sequence(source.body)
-        attrs = {
-            str(name): str(source.attrs[name]) for name in ("Composite", "Codegen") if name in (source.attrs or {})
-        }
-        if "Codegen" in attrs:
-            attrs["Compiler"] = attrs.pop("Codegen")
+        given = source.attrs or {}
+        attrs = {relay_name: str(given[name]) for name, relay_name in _FUNCTION_ATTRIBUTES.items() if name in given}
         function = relay.Function(params, body, None, attrs)
         types = tuple(param.checked_type for param in params if param.checked_type is not None)
         if body.checked_type is not None:
