@@ -33,6 +33,6 @@ def test_notebooks_show_partitions_of_relax_and_relay() -> None:
     relay = nir.relay.load(TEXT)
     for split in (partition_relay(relay), nir.tvm.partition_relax(nir.passes.relay_to_relax(relay), targets=["apu"])):
         shown = bundle(split)
-        assert "@nir_0 on apu" in shown["text/plain"]
+        assert "_0 on apu: 1 operators" in shown["text/plain"]
         assert "<svg" in shown["text/html"]
         assert "<td" in shown["text/html"]
