@@ -16,10 +16,14 @@ PYTEST = (
 WIDER = ("tests", "--ignore=tests/mutation")
 """Every test; what is tried where the fault's own selections pass."""
 
+SEEDS = 3
+"""How often the fuzzer begins anew where what it found fails without the fault too."""
+
 LIMIT = 600.0
 """Seconds for one selection: a fault may make a test run for ever."""
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?(?:\[.*?\])?)(?: - .*)?$", re.MULTILINE)
+_SAVED = re.compile(r"^fuzz: saved (.*)$", re.MULTILINE)
 _EXAMPLES = re.compile(r"^fuzz: (caught|passed) (\d+) (.*)$", re.MULTILINE)
 
 
@@ -70,16 +74,24 @@ def _confirm(copy: Copy, fault: Fault, test: str) -> None:
 
 
 def run_fuzzer(copy: Copy, fault: Fault, verdict: Verdict, seconds: float) -> None:
-    """Runs the fuzzer's comparisons for that many seconds at most; enters the first that differs."""
-    with copy.with_fault(fault):
-        outcome = copy.run(
-            ["-m", "tests.mutation.fuzzing", str(seconds), *fault.fuzz, "--operators", *fault.operators],
-            4 * seconds + 60,
-        )
-    verdict.fuzz_seconds = outcome.seconds
-    found = _EXAMPLES.search(outcome.output)
-    if found is None:
-        verdict.fuzz, verdict.examples = f"it stops: {(outcome.output.strip().splitlines() or ['no end'])[-1][:100]}", 0
-        return
-    verdict.examples = int(found[2])
-    verdict.fuzz = found[3] if found[1] == "caught" else None
+    """Asks the fuzzer's oracles for that many seconds at most; enters the first that finds what is not there without."""
+    verdict.fuzz, verdict.examples, verdict.fuzz_seconds = None, 0, 0.0
+    for seed in range(SEEDS):
+        folder = str(copy.root / "build" / f"failures-{fault.name}-{seed}")
+        operators = ["--operators", *fault.operators] if fault.operators else []
+        arguments = [str(seconds), folder, *fault.fuzz, *operators, "--seed", str(seed)]
+        with copy.with_fault(fault):
+            outcome = copy.run(["-m", "tests.mutation.fuzzing", *arguments], 4 * seconds + 60)
+        verdict.fuzz_seconds += outcome.seconds
+        found = _EXAMPLES.search(outcome.output)
+        if found is None:
+            last = (outcome.output.strip().splitlines() or [""])[-1]
+            verdict.fuzz = "it hangs" if outcome.status is None else f"it stops: {last[:100]}"
+            return
+        verdict.examples += int(found[2])
+        saved = _SAVED.search(outcome.output)
+        if saved is None:
+            return
+        if copy.run(["-m", "nir.cli", "fuzz", "--replay", saved[1]], LIMIT).status == 0:
+            verdict.fuzz = found[3]
+            return

@@ -12,7 +12,7 @@ FAULTS = (
         'return f"{float(value):.6g}" if single or not math.isfinite(value) else repr(float(value))',
         "float attributes are printed with six digits",
         ("tests/text/test_printer.py", "tests/text/test_round_trip.py"),
-        ("text",),
+        ("round-trip",),
     ),
     Fault(
         "false_attributes",
@@ -21,7 +21,7 @@ FAULTS = (
         "if given.get(name) and not attribute_field.subject:",
         "attributes that are 0, false or empty are not printed",
         ("tests/text/test_printer.py", "tests/text/test_round_trip.py"),
-        ("text",),
+        ("round-trip",),
     ),
     Fault(
         "backslash_in_names",
@@ -30,7 +30,7 @@ FAULTS = (
         """if c.isprintable() and c not in '"' else""",
         "a backslash in a quoted name is printed as it is",
         ("tests/text/test_printer.py", "tests/text/test_round_trip.py"),
-        ("text",),
+        ("round-trip",),
         "names that are drawn are plain; the round trip in `tests/text` draws its own",
     ),
     Fault(
@@ -40,7 +40,7 @@ FAULTS = (
         "return bool((array == array[(0,) * array.ndim]).all())",
         "a constant of zeros of both signs is printed as one zero for all",
         ("tests/text/test_elements.py", "tests/text/test_round_trip.py"),
-        ("text",),
+        ("round-trip",),
     ),
     Fault(
         "channel_axis_dropped",
@@ -49,7 +49,7 @@ FAULTS = (
         """text = f"axis=0, scales=""",
         "scales per channel are printed along dimension 0, whatever their axis",
         ("tests/text/test_printer.py", "tests/text/test_round_trip.py"),
-        ("text",),
+        ("round-trip",),
     ),
     Fault(
         "double_rounding_of_literals",
@@ -58,7 +58,7 @@ FAULTS = (
         "if abs(double) < _SMALLEST_NORMAL:",
         "a decimal just beside the middle of two float32 is rounded to float64 first, and then to the wrong one",
         ("tests/text/test_literals.py",),
-        ("text",),
+        ("round-trip",),
         "printed decimals are the shortest that read back, and none of those lies next to a middle",
     ),
     Fault(
@@ -68,7 +68,7 @@ FAULTS = (
         "found = found or []",
         "the fourth layer does not compare results with their operator's rule of quantisation",
         ("tests/verify/test_quantisation.py",),
-        ("text",),
+        ("round-trip",),
         "drawn modules are right, so that a verifier that says yes too often is not noticed",
     ),
     Fault(
@@ -78,7 +78,7 @@ FAULTS = (
         "if not calls:\n            self.clean.add(signature)",
         "of several operations with the same mistake of quantisation only the first is reported",
         ("tests/verify/test_repeated_mistakes.py", "tests/verify/test_report.py"),
-        ("text",),
+        ("round-trip",),
         "drawn modules are right, so that a verifier that says yes too often is not noticed",
     ),
 )
