@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,9 +74,11 @@ def command(
 
 
 def _write(module: Module, output: str) -> None:
-    if output == STANDARD:
+    if output == STANDARD or (
+        os.path.exists(output) and not os.path.isfile(output)
+    ):  # a pipe, a device; a folder fails
         write_inline(module)
-        write_bytes(STANDARD, nir.text.print_module(module).encode())
+        write_bytes(output, nir.text.print_module(module).encode())
         return
     nir.text.save(module, output)
     click.echo(output)

@@ -42,12 +42,15 @@ def save(module: Module, path: str | os.PathLike[str]) -> None:
 
     Weights are the constants and scales that have a name, and those of more than 32 elements (of constants: not all
     equal), which get one. Weights are written first, each file to a temporary one that then takes its place. Saving over
-    the files that the module was loaded from is allowed. Raises `NirError` where a file cannot be written.
+    the files that the module was loaded from is allowed. A link is replaced. Raises `NirError` where a file cannot be
+    written, and for a device or a pipe, which has no place for weights.
     """
     require_type(module, Module, "a nir.Module", "nir.save(module, path)")
     names = _CollectedNames(module)
     try:
         target = Path(path)
+        if target.exists() and not (target.is_file() or target.is_dir()):  # replaced, /dev/null would be gone for all
+            raise NirError(f"{os.fspath(path)} cannot be written", expected="a file", found="a device or a pipe")
         weights = target.with_suffix(".safetensors") if names.tensors else None
         if weights == target:
             raise NirError(f"{target} cannot be written", expected="a name that ends in .nir")

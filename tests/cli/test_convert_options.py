@@ -1,7 +1,8 @@
-"""`nir convert` and `nir relay upgrade`: the layout that is kept, and the version that a text does not say."""
+"""`nir convert` and `nir relay upgrade`: the layout that is kept, the version that a text does not say, where it goes."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,12 @@ def test_other_formats_have_no_version_of_this_kind(relay: Path, capsys: pytest.
     (relay / "model.py").write_text("import tvm\n# from tvm.script import ir as I\n@I.ir_module\nclass Module: pass\n")
     assert run_command(["convert", "model.py", "--tvm-version", "0.7"]) == 1
     assert "only for Relay" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_written_to_and_stays(relay: Path) -> None:
+    os.mkfifo("pipe")
+    with open(os.open("pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as reading:
+        assert run_command(["convert", "pooled.relay", "-o", "pipe"]) == 0
+        assert [op.name for op in nir.parse(reading.read().decode()).main] == ["transpose", "max_pool_2d", "transpose"]
+    assert (relay / "pipe").is_fifo()

@@ -148,6 +148,16 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load(name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.nir"
+    os.mkfifo(path)
+    with pytest.raises(NirError, match="cannot be written"):
+        save(model(), path)
+    assert path.is_fifo()
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe.nir"]
+
+
 def test_a_file_needs_its_version(tmp_path: Path) -> None:
     (tmp_path / "m.nir").write_text("// nothing\nfunc @f() -> () { return }")
     with pytest.raises(ParseError, match="the version is missing"):
