@@ -92,7 +92,7 @@ def _operation_difference(
     if left.attributes != right.attributes:
         for name in sorted({*left.attributes, *right.attributes}):
             mine, other = (op.attributes.get(name, "default") for op in (left, right))
-            if mine != other:
+            if mine != other and not (mine != mine and other != other):  # NaN is equal to itself here
                 return Difference(f"{where}, attribute {name}", _written(mine), _written(other))
     if len(left.results) != len(right.results):
         return Difference(f"{where}, number of results", str(len(left.results)), str(len(right.results)))

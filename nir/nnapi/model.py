@@ -102,7 +102,11 @@ class _Writer:
         place asks for another.
         """
         if isinstance(operand, Value):
-            return self._value(operand, "TEMPORARY")
+            index = self._value(operand, "TEMPORARY")
+            if slot.kind_name != "scalar" and self.operands[index]["type"] in SCALARS.values():
+                place = f"@{self.function.name}, %{operand.name}"
+                raise ConvertError(f"{place}: NNAPI has it as a scalar, which '{slot.field}' does not take")
+            return index
         fields: Operand = {"scale": 0.0, "zero_point": 0, "channel_quant": None, "value": None}
         if isinstance(operand, Literal):
             constant = {"type": operand.type, "dims": operand.dims, "value": operand.values}
@@ -140,6 +144,8 @@ class _Writer:
             raise ConvertError(f"@{self.function.name}, %{value.name}: {reason}") from None
 
     def _output(self, value: Value) -> int:
+        if isinstance(value.producer, Const):
+            raise ConvertError(f"@{self.function.name} returns the constant %{value.name}, which no NNAPI model does")
         index = self._value(value, "MODEL_OUTPUT")
         if self.operands[index]["lifetime"] == "TEMPORARY":
             self.operands[index]["lifetime"] = "MODEL_OUTPUT"

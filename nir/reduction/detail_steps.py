@@ -10,6 +10,7 @@ import numpy as np
 from nir.ir import ConstantData, ElementType, Keyword, Module, Operation, Quantisation, Symbol, TensorType, Value, walk
 from nir.ir.quantisation import as_float32
 from nir.reduction.editing import NotApplicable, entry_of, function_of, retype, value_of, zeros
+from nir.reduction.size import short_names
 from nir.reduction.steps import Edit, Step
 
 # --- what is no computation ---
@@ -49,11 +50,8 @@ class ShortenNames(Step):
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         if "values" in edits:
             for function in module:
-                count = len(function.parameters)
-                for index, value in enumerate(function.parameters):
-                    value.name = "xyz"[index] if count <= 3 else f"x{index}"
-                for number, value in enumerate(value for op in function.operations for value in op.results):
-                    value.name = str(number)
+                for value, name in list(short_names(function)):
+                    value.name = name
         if "functions" in edits:
             _rename_functions(module)
 

@@ -6,9 +6,10 @@ Sizes are compared part by part, so that every reduction ends, and its result is
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from nir.ir import ConstantData, Module, Trait, callees, walk
+from nir.ir import ConstantData, Function, Module, Trait, Value, callees, walk
 from nir.text.files import text_and_weights
 
 
@@ -25,6 +26,8 @@ class Size(NamedTuple):
     """Elements that stand one by one: of constants whose elements are not all equal."""
     elements: int
     """Of all values."""
+    names: int
+    """Values with other names than the shortest."""
     length: int
     """Characters of the text."""
     text: str
@@ -39,8 +42,29 @@ def size_of(module: Module) -> Size:
     written = sum(_written(value) for op in constants for value in op.attributes.values())
     elements = sum(value.type.size for function in module for value in function.values())
     return Size(
-        flattened_operations(module), len(module.functions), len(constants), edges, written, elements, len(text), text
+        flattened_operations(module),
+        len(module.functions),
+        len(constants),
+        edges,
+        written,
+        elements,
+        _long_names(module),
+        len(text),
+        text,
     )
+
+
+def short_names(function: Function) -> Iterator[tuple[Value, str]]:
+    """Every value with the name that is the shortest for it: x, y, z, numbers."""
+    few = len(function.parameters) <= 3
+    for index, value in enumerate(function.parameters):
+        yield value, "xyz"[index] if few else f"x{index}"
+    for number, value in enumerate(value for op in function.operations for value in op.results):
+        yield value, str(number)
+
+
+def _long_names(module: Module) -> int:
+    return sum(value.name != name for function in module for value, name in short_names(function))
 
 
 def _written(value: object) -> int:

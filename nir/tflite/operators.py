@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nir.errors import ConvertError, Diagnostic
-from nir.ir import Operation
+from nir.ir import Operation, Trait
 from nir.ops.axes import normal_axes, normal_axis
 from nir.ops.common import Activation, Layout, Padding, PaddingScheme
 from nir.ops.windows import window_axes
@@ -57,10 +57,31 @@ def encode(op: Operation) -> Encoding:
         raise refuse(op, "TensorFlow Lite has no such operator, or NIR does not write it yet")
     if getattr(op, "layout", Layout.NHWC) is not Layout.NHWC:
         raise refuse(op, "TensorFlow Lite's images are NHWC; nir.passes.to_nhwc brings the module there")
+    _check_integers(op)
     encoding = encoder(op)
     if any(value is not None and value.element.bits == 8 and value.element.is_integer for value in op.operands):
         encoding.version = INTEGER_VERSIONS.get(encoding.code, encoding.version)
     return encoding
+
+
+PRODUCTS = frozenset({"batch_matmul", "conv_2d", "depthwise_conv_2d", "fully_connected"})
+"""Operators whose bias or accumulator is a quantised 32-bit integer."""
+
+ONE_SCALE = frozenset({"maximum", "minimum", "reduce_max", "reduce_min"})
+"""Operators that LiteRT runs on stored integers, whatever their scales are."""
+
+
+def _check_integers(op: Operation) -> None:
+    """Refuses integers that LiteRT takes without a word, and computes something else with."""
+    if Trait.MOVES in op.traits:
+        return
+    types = [value.type for value in (*op.operands, *op.results) if value is not None]
+    if op.name not in PRODUCTS and any(t.quantisation is not None and t.element.bits == 32 for t in types):
+        raise refuse(op, "LiteRT takes 32-bit integers as plain numbers, without scale and zero point")
+    if any(t.element.is_integer and t.element.bits == 8 and t.quantisation is None for t in types):
+        raise refuse(op, "LiteRT computes with 8-bit integers only where they have a scale and a zero point")
+    if op.name in ONE_SCALE and len({t.quantisation for t in types}) > 1:
+        raise refuse(op, "LiteRT compares stored integers: all have to have one scale and zero point")
 
 
 INTEGER_VERSIONS = {
@@ -186,7 +207,9 @@ def _reshape(op: Any) -> Encoding:
 
 
 def _transpose(op: Any) -> Encoding:
-    return Encoding("TRANSPOSE", "TransposeOptions", constants=(_integers(op.permutation),))
+    if not op.input.shape:
+        raise refuse(op, "LiteRT does not transpose scalars")
+    return Encoding("TRANSPOSE", "TransposeOptions", constants=(_integers(op.order()),))
 
 
 def _concatenation(op: Any) -> Encoding:
@@ -232,6 +255,10 @@ def _resize(code: str, options: str) -> Encoder:
 def _reduction(code: str) -> Encoder:
     def encoder(op: Any) -> Encoding:
         axes = normal_axes(op.axes, len(op.operands[0].shape))
+        if not axes and code == "SUM":
+            raise refuse(op, "LiteRT's SUM over no dimension gives zeros")
+        if not op.keep_dims and len(axes) == len(op.operands[0].shape):
+            raise refuse(op, "over all dimensions LiteRT gives a scalar, NIR one element; keep_dims = true is written")
         return Encoding(code, "ReducerOptions", {"KeepDims": op.keep_dims}, (_integers(axes),))
 
     return encoder

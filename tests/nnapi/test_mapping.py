@@ -105,6 +105,11 @@ def test_what_nnapi_cannot_say_is_refused_by_name() -> None:
         model_of(nir.parse(text.format("leaky_relu(%x)")))
     with pytest.raises(ConvertError, match="NNAPI has no operator for call"):
         model_of(nir.parse(text.format("call @main(%x)")))
+    with pytest.raises(ConvertError, match="returns the constant %y, which no NNAPI model does"):
+        model_of(nir.parse(text.format("const dense<0.0>")))
+    ranked = "func @main(%x: tensor<4xf32>) -> tensor<i32> { %r = rank(%x) : tensor<i32> %y = neg(%r) : tensor<i32> return %y }"
+    with pytest.raises(ConvertError, match="%r: NNAPI has it as a scalar, which 'input' does not take"):
+        model_of(nir.parse(ranked))
 
 
 # --- operand types ---

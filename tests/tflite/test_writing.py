@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nir
 import nir.tflite
 from examples.networks import int8_module, nir_module
 from nir.errors import ConvertError, NirError
@@ -82,6 +83,35 @@ def test_what_the_format_does_not_have_is_refused_with_its_name() -> None:
         nir.tflite.to_bytes(b.module)
     with pytest.raises(ConvertError, match="NHWC"):
         nir.tflite.to_bytes(_nchw())
+
+
+@pytest.mark.parametrize(
+    ("operation", "type", "result", "reason"),
+    [
+        ("add(%x, %x)", "tensor<2xi32, scale=0.5, zero_point=0>", None, "32-bit integers as plain numbers"),
+        ("abs(%x)", "tensor<2xi8>", None, "only where they have a scale"),
+        ("minimum(%x, %x)", "tensor<2xi8, scale=1.0, zero_point=0>", "2xi8, scale=0.5, zero_point=0", "one scale"),
+        ("reduce_sum(%x) {axes = []}", "tensor<2xf32>", None, "over no dimension"),
+        ("reduce_max(%x) {axes = [0, 1]}", "tensor<2x3xf32>", "1xf32", "gives a scalar"),
+        ("transpose(%x)", "tensor<f32>", None, "scalars"),
+    ],
+)
+def test_what_litert_would_compute_otherwise_is_refused(
+    operation: str, type: str, result: str | None, reason: str
+) -> None:
+    """Found by `nir fuzz --against tflite`: LiteRT took these files and gave other numbers, or another shape."""
+    given = type if result is None else f"tensor<{result}>"
+    text = f"func @main(%x: {type}) -> {given} {{ %0 = {operation} : {given} return %0 }}"
+    module = nir.parse(text)
+    assert nir.check(module) == []
+    with pytest.raises(ConvertError, match=reason):
+        nir.tflite.to_bytes(module)
+
+
+def test_a_transpose_without_a_permutation_reverses_the_dimensions() -> None:
+    text = "func @main(%x: tensor<2x3xf32>) -> tensor<3x2xf32> { %0 = transpose(%x) : tensor<3x2xf32> return %0 }"
+    graph = read(nir.parse(text)).Subgraphs(0)
+    assert list(graph.Tensors(graph.Outputs(0)).ShapeAsNumpy()) == [3, 2]
 
 
 def _nchw() -> Module:

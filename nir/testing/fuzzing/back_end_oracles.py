@@ -26,6 +26,7 @@ from nir.testing.relay_draft import Tensor
 from nir.testing.relay_programs import RelayProgram, relay_programs
 from nir.testing.strategies import modules
 from nir.testing.subjects import sample_inputs
+from nir.tflite.operators import ENCODERS
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -141,11 +142,8 @@ class Tflite(ModuleOracle):
     needs = ("tflite", "ai_edge_litert")
 
     def strategy(self) -> st.SearchStrategy[Any]:
-        operators = [
-            *("conv_2d", "depthwise_conv_2d", "fully_connected", "average_pool_2d", "max_pool_2d", "add", "mul"),
-            *("relu", "relu6", "softmax", "reshape", "transpose", "concatenation", "split", "pad", "slice"),
-        ]
-        return modules(operators=operators, elements=["i8", "i32", "f32"], quantised=True, max_operators=5)
+        float_and_8_bits = ["i8", "i32", "f32"]
+        return modules(operators=list(ENCODERS), elements=float_and_8_bits, quantised=True, max_operators=5)
 
     def examine(self, example: Module, seed: int) -> None:
         try:
@@ -168,7 +166,10 @@ def _litert(content: bytes, module: Module, inputs: Mapping[str, Array]) -> list
     for name, array in inputs.items():
         if name in details:
             runner.set_tensor(details[name], array)
-    runner.invoke()
+    try:
+        runner.invoke()
+    except RuntimeError as error:
+        raise Refused from error
     outputs = [runner.get_tensor(detail["index"]) for detail in runner.get_output_details()]
     if len(outputs) != len(module.main.results):
         raise Refused

@@ -113,6 +113,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, NotEquivalent):
         operation = error.operation
         return Problem("differs", "parameter" if operation is None else operation.name, str(error))
+    if isinstance(error, AssertionError):
+        return Problem("differs", str(error).partition(":")[0] or _place(error), str(error))
     message = str(error) if isinstance(error, NirError) else f"{type(error).__name__}: {error}"
     return Problem(type(error).__name__, _place(error), message)
 
