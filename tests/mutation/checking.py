@@ -16,7 +16,7 @@ PYTEST = (
 WIDER = ("tests", "--ignore=tests/mutation")
 """Every test; what is tried where the fault's own selections pass."""
 
-SEEDS = 3
+SEEDS = 4
 """How often the fuzzer begins anew where what it found fails without the fault too."""
 
 LIMIT = 600.0
@@ -24,6 +24,7 @@ LIMIT = 600.0
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?(?:\[.*?\])?)(?: - .*)?$", re.MULTILINE)
 _SAVED = re.compile(r"^fuzz: saved (.*)$", re.MULTILINE)
+_KEY = re.compile(r"^fuzz: key (.*)$", re.MULTILINE)
 _EXAMPLES = re.compile(r"^fuzz: (caught|passed) (\d+) (.*)$", re.MULTILINE)
 
 
@@ -79,7 +80,7 @@ def run_fuzzer(copy: Copy, fault: Fault, verdict: Verdict, seconds: float) -> No
     for seed in range(SEEDS):
         folder = str(copy.root / "build" / f"failures-{fault.name}-{seed}")
         operators = ["--operators", *fault.operators] if fault.operators else []
-        arguments = [str(seconds), folder, *fault.fuzz, *operators, "--seed", str(seed)]
+        arguments = [str(seconds), folder, *fault.fuzz, *operators, "--seed", str(seed), "--skip", *copy.known]
         with copy.with_fault(fault):
             outcome = copy.run(["-m", "tests.mutation.fuzzing", *arguments], 4 * seconds + 60)
         verdict.fuzz_seconds += outcome.seconds
@@ -95,3 +96,4 @@ def run_fuzzer(copy: Copy, fault: Fault, verdict: Verdict, seconds: float) -> No
         if copy.run(["-m", "nir.cli", "fuzz", "--replay", saved[1]], LIMIT).status == 0:
             verdict.fuzz = found[3]
             return
+        copy.known.add(_KEY.findall(outcome.output)[-1])

@@ -37,10 +37,13 @@ class Outcome:
 
 
 class Copy:
-    """A copy at `root`. `repository` is where the recorded data is looked for."""
+    """A copy at `root`. `repository` is where the recorded data is looked for; `known` are keys of failures that the
+    fuzzer finds without a fault.
+    """
 
     def __init__(self, root: Path, repository: Path = REPOSITORY) -> None:
         self.root = root
+        self.known: set[str] = set()
         data = os.environ.get("NIR_DATA") or str(repository.parent / "shared" / "data")
         self.environment = {**os.environ, "PYTHONPATH": str(root), "NIR_DATA": data, "OPENBLAS_NUM_THREADS": "1"}
 
