@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nir.display.bundles import bundle
+from nir.display.bundles import bundle, picture
 from nir.display.markup import table
 
 Cell = str | int | float
@@ -42,14 +42,21 @@ class Table:
 
 
 class SideBySide:
-    """What `nir.display` shows, one beside the other under titles: `SideBySide({"before": one, "after": other})`."""
+    """What `nir.display` shows, one beside the other under titles: `SideBySide({"before": one, "after": other})`.
 
-    def __init__(self, things: Mapping[str, Any]) -> None:
+    Options of `nir.draw.render` (`folded=True`) ask for the pictures alone, drawn so.
+    """
+
+    def __init__(self, things: Mapping[str, Any], **options: Any) -> None:
         self.things = dict(things)
+        self.options = options
+
+    def _page(self, thing: Any) -> str:
+        return picture(thing, **self.options) if self.options else bundle(thing)["text/html"]
 
     def _repr_html_(self) -> str:
         parts = (
-            f'<div style="flex: 1 1 0; min-width: 0"><b>{html.escape(title)}</b>{bundle(thing)["text/html"]}</div>'
+            f'<div style="flex: 1 1 0; min-width: 0"><b>{html.escape(title)}</b>{self._page(thing)}</div>'
             for title, thing in self.things.items()
         )
         return f'<div style="display: flex; gap: 1.5em">{"".join(parts)}</div>'

@@ -130,6 +130,9 @@ def test_things_stand_side_by_side() -> None:
     assert page.count("<svg") == 1
     assert "the &lt;first&gt;" in page
     assert bundle(module)["text/plain"] in repr(found)
+    folded = SideBySide({"overview": network(100)}, folded=True)._repr_html_()
+    assert "<details" not in folded
+    assert folded.count("<text") < SideBySide({"all": network(100)}, folded=False)._repr_html_().count("<text")
 
 
 def test_large_weights_are_shown_by_name() -> None:
