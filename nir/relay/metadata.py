@@ -20,8 +20,11 @@ def read_json(text: str, name: str, span_at: Callable[[int], Span] | None = None
         span = span_at(error.pos) if span_at is not None else None
         where = "" if span is not None else f"{name}, line {error.lineno}, column {error.colno}: "
         raise ParseError(f"{where}this JSON is broken: {error.msg}", span) from None
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise ParseError(f"{name}: this JSON cannot be read: {type(error).__name__}") from None
+    except (RecursionError, ValueError) as error:
+        found = (
+            "lists or objects nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+        )
+        raise ParseError(f"{name}: this JSON cannot be read", found=found) from None
 
 
 class MetadataTable:

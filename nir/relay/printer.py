@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from nir.errors import ConvertError
+from nir.errors import ConvertError, require_type
 from nir.relay import schema
 from nir.relay.expr import (
     Attributes,
@@ -48,6 +48,7 @@ def print_module(module: Module, *, exact_names: bool = False, types: bool = Tru
     be the same. With `exact_names` they stay as they are, in quotes where need be, which only `nir.relay` reads.
     `types` adds the inferred types of calls as comments. Raises ConvertError for a variable that nothing binds.
     """
+    require_type(module, Module, "a Relay module", "nir.relay.load reads a file")
     externals = [
         expr
         for function in module.functions.values()

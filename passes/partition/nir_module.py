@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,7 @@ def chosen_targets(targets: Sequence[Any], *others: type) -> list[Any]:
     """
     if isinstance(targets, (str, Target, *others)):
         targets = [targets]
+    require_type(targets, Iterable, "names of targets", 'such as ["apu", "cpu"]')
     chosen: list[Any] = [target if isinstance(target, others) else get_target(target) for target in targets]
     names = [target.name for target in chosen]
     if not chosen:

@@ -12,7 +12,7 @@ from typing import Any
 import tvm
 from tvm import relax
 
-from nir.errors import ConvertError, Diagnostic, NirError, suggestion
+from nir.errors import ConvertError, Diagnostic, NirError, require_type, suggestion
 from nir.passes.relax_building.emitter import Emitter, Value, constant, dtype_of, shape_of, summary
 from nir.passes.relay_to_relax.emitter import RequantizeConfig, Site
 from nir.passes.relay_to_relax.lowerings import LOWERINGS
@@ -53,6 +53,7 @@ def relay_to_relax(module: Module, *, rounding: str = "UPWARD", compute_dtype: s
     Raises ConvertError for operators that have no lowering (all of them at once), constants whose values the module
     does not bring, extents known only at run time, recursive functions, and functions used as values.
     """
+    require_type(module, Module, "a Relay module", "nir.relay.load reads a file")
     for value, known in ((rounding, _ROUNDINGS), (compute_dtype, _COMPUTE_DTYPES)):
         if value not in known:
             raise ConvertError(

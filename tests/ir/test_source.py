@@ -90,6 +90,8 @@ def test_a_missing_extra_is_named() -> None:
         (lambda: nir.run("model.nir"), "a nir.Module, found a value of type str (nir.load reads a file)"),
         (lambda: nir.check("model.nir"), "a nir.Module"),
         (lambda: nir.passes.relay_to_nir("model.relay"), "a Relay module, found a value of type str"),
+        (lambda: nir.relay.print_module(None), "a Relay module, found a value of type NoneType"),
+        (lambda: nir.passes.partition(nir.Module(), None), "names of targets, found a value of type NoneType"),
         (lambda: nir.run(nir.Module(), profile=3), "a numeric profile or the name of one, found a value of type int"),
     ],
 )
