@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,16 @@ from nir.ops.profiles import get_profile
 _ORDER = "keep"  # images lie alike in both modules
 
 
-def steps_by_operator(relax_module: Any, inputs: list[np.ndarray[Any, Any]], profile: str) -> dict[str, float]:
-    """The largest difference of each quantised operation in steps, by the name of its result.
+class Steps(NamedTuple):
+    """The largest difference in steps, and how many of the elements differ."""
+
+    steps: int
+    differing: int
+    total: int
+
+
+def steps_by_operator(relax_module: Any, inputs: list[np.ndarray[Any, Any]], profile: str) -> dict[str, Steps]:
+    """How each quantised operation differs, by the name of its result.
 
     The module is run unfolded, as floats between quantize and dequantize. Each folded operation then takes the values
     that its operands had there (its own where they have none), and is compared with the value that its result had.
@@ -34,6 +42,8 @@ def steps_by_operator(relax_module: Any, inputs: list[np.ndarray[Any, Any]], pro
         known = recorded.get(str(result.name))
         matches = known is not None and known.shape == array.shape and known.dtype == array.dtype
         if matches and result.type.quantisation is not None and op.name != "const":
-            found[f"{op.name} {result.name}"] = float(np.abs(array.astype(int) - known.astype(int)).max())
+            distance = np.abs(array.astype(int) - known.astype(int))
+            steps = Steps(int(distance.max()), np.count_nonzero(distance), distance.size)
+            found[f"{op.name} {result.name}"] = steps
         values[result] = known if matches and op.name != "const" else array
     return found

@@ -2,10 +2,10 @@
 
 PyTorch's reference of a quantised program computes in floats between dequantize and quantize. Left so, NIR gives the
 same bits, but for sums of floats in another order, which now and then fall on the other side of a half (TVM itself is
-two steps from PyTorch after the 52 convolutions of a MobileNet). Folded, an operator works on integers and rounds as
-its profile says: under `xnnpack` sums of two tensors have twenty fraction bits, and means are rounded once. That is one
-step of an operator now and then, never more, which is tested operator by operator; in a whole network it runs on through
-the layers behind.
+two steps from PyTorch after the 52 convolutions of a MobileNet). Folded, an operator works on integers: biases, which
+PyTorch keeps as floats, are rounded to the sum's step, and under the profile `qdq` that is nearly all that is left. Given
+the same operands, 194 of the 228,404 elements in a MobileNet are one step away, none is further, which is tested operator
+by operator; in the whole network with its drawn weights this runs on through the layers behind.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def quantised(network, shape: tuple[int, ...], quantizer):
     return torch.export.export(convert_pt2e(prepared), (images[0],)), torch.randn(shape, generator=generator)
 
 
-# What each network may differ by at most, in steps of the result: unfolded, and folded under the profile xnnpack.
+# What each network differs by, in steps of the result, of which there are about 237: unfolded, and folded.
 NETWORKS = {
     "small": (SmallNetwork(), (1, 3, 32, 32), False, 0, 1),
     "small per channel": (SmallNetwork(), (1, 3, 32, 32), True, 0, 1),
-    "mobilenet_v2 per channel": (MobileNetV2(classes=20, width=0.35), (1, 3, 64, 64), True, 8, 32),
+    "mobilenet_v2 per channel": (MobileNetV2(classes=20, width=0.35), (1, 3, 64, 64), True, 2, 28),
 }
 
 
@@ -65,12 +65,13 @@ def test_it_computes_what_torch_computes(name: str) -> None:
     step = next(op for op in nir.ir.walk(folded) if op.name == "dequantize").operands[0].type.quantisation.scale
     assert np.ptp(expected) > 20 * step
 
-    differences = steps_by_operator(loaded.module, [image.numpy()], "xnnpack")
+    differences = steps_by_operator(loaded.module, [image.numpy()], "qdq")
     assert len(differences) >= 5
-    assert max(differences.values()) <= 1
+    assert max(found.steps for found in differences.values()) <= 1
+    assert sum(found.differing for found in differences.values()) <= 0.002 * sum(f.total for f in differences.values())
 
     unfolded = nir.passes.relax_to_nir(loaded.module, fold=False)
-    for module, profile, steps in ((unfolded, "tvm", unfolded_steps), (folded, "xnnpack", folded_steps)):
+    for module, profile, steps in ((unfolded, "qdq", unfolded_steps), (folded, "qdq", folded_steps)):
         found = next(iter(nir.run(module, [image.numpy()], profile=profile).values()))
         assert np.abs(found - expected).max() <= (steps + 0.001) * step
 
