@@ -37,7 +37,7 @@ class DropFunctionAttributes(Step):
         return [(function.name, name) for function in module for name in function.attributes]
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
-        for function, name in edits:  # type: ignore[misc]
+        for function, name in edits:
             function_of(module, function).attributes.pop(name, None)
 
 
@@ -87,7 +87,7 @@ class DefaultAttributes(Step):
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         touched = set()
-        for function, result, name in edits:  # type: ignore[misc]
+        for function, result, name in edits:
             op = value_of(module, (function, result))[1].producer
             if op is not None:
                 op.attributes.pop(name, None)
@@ -116,7 +116,7 @@ class SmallerNumbers(Step):
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         touched = set()
-        for function, result, name, new in edits:  # type: ignore[misc]
+        for function, result, name, new in edits:
             op = value_of(module, (function, result))[1].producer
             field = op.attribute_fields.get(name) if op is not None else None
             if op is None or name not in op.attributes:
@@ -170,7 +170,7 @@ class SplatConstants(Step):
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         for key in edits:
-            _, value = value_of(module, key)  # type: ignore[arg-type]
+            _, value = value_of(module, key)
             op = value.producer
             if op is None:
                 raise NotApplicable("gone")
@@ -187,11 +187,11 @@ class SplatConstants(Step):
 class RoundConstants(Step):
     """Round the elements of constants."""
 
-    find = SplatConstants.find  # type: ignore[assignment]
+    find = SplatConstants.find
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         for key in edits:
-            op = value_of(module, key)[1].producer  # type: ignore[arg-type]
+            op = value_of(module, key)[1].producer
             if op is None:
                 raise NotApplicable("gone")
             array = op.attributes["value"].array
@@ -220,7 +220,7 @@ class PlainNumbers(Step):
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         for key in edits:
-            _, value = value_of(module, key)  # type: ignore[arg-type]
+            _, value = value_of(module, key)
             type = value.type.with_quantisation(None)
             if self.element is not None:
                 type = type.with_element(self.element)
@@ -249,7 +249,7 @@ class SimplerQuantisation(Step):
         return list(found)
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
-        for old, new in edits:  # type: ignore[misc]
+        for old, new in edits:
             for function in module:
                 for value in function.values():
                     if value.type.quantisation == old:

@@ -38,7 +38,7 @@ def _operations(module: Module, *, constants: bool = False) -> list[tuple[str, s
 
 def _chosen(function: Function, edits: Sequence[Edit]) -> dict[Operation, None]:
     """The operations of a function that edits name, in order."""
-    names = {edit[1] for edit in edits if edit[0] == function.name}  # type: ignore[index]
+    names = {edit[1] for edit in edits if edit[0] == function.name}
     return {op: None for op in function.operations if op.results and str(op.results[0].name) in names}
 
 
@@ -55,7 +55,7 @@ class CutGraph(Step):
         return _operations(module, constants=self.constants)
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
-        for name in dict.fromkeys(edit[0] for edit in edits):  # type: ignore[index]
+        for name in dict.fromkeys(edit[0] for edit in edits):
             function = function_of(module, name)
             self._cut(function, _chosen(function, edits), function is entry_of(module))
 
@@ -256,7 +256,7 @@ class BypassBlocks(Step):
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         for key in edits:
-            function, value = value_of(module, key)  # type: ignore[arg-type]
+            function, value = value_of(module, key)
             op = value.producer
             if op is None or len(op.results) != 1:
                 raise NotApplicable("one result")
@@ -294,14 +294,15 @@ class InlineCalls(Step):
                     key = (function.name, str(op.results[0].name))
                     branches = (op.then_branch, op.else_branch) if isinstance(op, If) else ()
                     found += [(*key, name) for name in branches]
-                    found += [(*key, str(op.body if isinstance(op, While) else op.callee))] if not branches else []
+                    if not isinstance(op, If):
+                        found.append((*key, str(op.body if isinstance(op, While) else op.callee)))
         return found
 
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         budget = 2 * sum(1 for _ in walk(module)) + 100
         done: set[object] = set()
         for edit in edits:
-            name, result, callee = edit  # type: ignore[misc]
+            name, result, callee = edit
             if (name, result) in done:
                 continue
             done.add((name, result))
@@ -359,7 +360,7 @@ class DropOperands(Step):
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         touched = set()
         places: dict[tuple[str, str], set[int]] = {}
-        for name, result, index in edits:  # type: ignore[misc]
+        for name, result, index in edits:
             places.setdefault((name, result), set()).add(index)
         for key, indices in places.items():
             op = value_of(module, key)[1].producer

@@ -50,7 +50,7 @@ class SmallerShapes(Step):
     def apply(self, module: Module, edits: Sequence[Edit]) -> None:
         changed: set[Value] = set()
         touched = set()
-        ((where, old, place, new, attributes),) = edits  # type: ignore[misc]
+        ((where, old, place, new, attributes),) = edits
         for function in module:
             for value in _sources(module, function.name):
                 if where not in ("clip", "everywhere", "place") and (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import ClassVar, TypeAlias
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from nir.ir import Module
 
-Edit: TypeAlias = Hashable
-"""What to change, by names: it still means the same when other edits were made before it."""
+Edit: TypeAlias = Any
+"""What to change, a hashable tuple of names: it still means the same when other edits were made before it."""
 
 
 class Step:

@@ -80,6 +80,12 @@ def _check_integers(op: Operation) -> None:
         raise refuse(op, "LiteRT takes 32-bit integers as plain numbers, without scale and zero point")
     if any(t.element.is_integer and t.element.bits == 8 and t.quantisation is None for t in types):
         raise refuse(op, "LiteRT computes with 8-bit integers only where they have a scale and a zero point")
+    if op.name == "neg" and any(
+        t.quantisation is not None and (t != types[0] or t.quantisation.zero_point) for t in types
+    ):
+        raise refuse(op, "LiteRT negates stored integers: the zero point has to be 0, and the scale the same")
+    if op.name == "sqrt" and types[0].element.is_integer:
+        raise refuse(op, "LiteRT rounds the root of an integer down, NIR to the nearest")
     if op.name in ONE_SCALE and len({t.quantisation for t in types}) > 1:
         raise refuse(op, "LiteRT compares stored integers: all have to have one scale and zero point")
 
@@ -235,6 +241,9 @@ def _slice(op: Any) -> Encoding:
 
 
 def _strided_slice(op: Any) -> Encoding:
+    rank = len(op.operands[0].shape)
+    if rank and op.shrink_mask % 2**rank == 2**rank - 1:
+        raise refuse(op, "of one element LiteRT makes a scalar, NIR a tensor of one dimension")
     fields = {"BeginMask": op.begin_mask, "EndMask": op.end_mask, "ShrinkAxisMask": op.shrink_mask}
     constants = (_integers(op.begin), _integers(op.end), _integers(op.strides))
     return Encoding("STRIDED_SLICE", "StridedSliceOptions", fields, constants)

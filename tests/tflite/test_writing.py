@@ -94,6 +94,14 @@ def test_what_the_format_does_not_have_is_refused_with_its_name() -> None:
         ("reduce_sum(%x) {axes = []}", "tensor<2xf32>", None, "over no dimension"),
         ("reduce_max(%x) {axes = [0, 1]}", "tensor<2x3xf32>", "1xf32", "gives a scalar"),
         ("transpose(%x)", "tensor<f32>", None, "scalars"),
+        ("sqrt(%x)", "tensor<2xi8, scale=0.5, zero_point=0>", None, "down"),
+        (
+            "strided_slice(%x) {begin = [-1], end = [0], strides = [1], shrink_mask = 1}",
+            "tensor<1xf32>",
+            None,
+            "a scalar",
+        ),
+        ("neg(%x)", "tensor<2xi8, scale=0.5, zero_point=127>", None, "the zero point has to be 0"),
     ],
 )
 def test_what_litert_would_compute_otherwise_is_refused(

@@ -71,8 +71,8 @@ def load(path: Path) -> Failure:
     except (OSError, ValueError) as error:
         raise ParseError(f"{path} cannot be read", found=getattr(error, "strerror", None) or str(error)) from None
     head, end, body = text.partition(f"\n{_END}\n")
-    fields = dict(match.groups() for match in map(_LINE.match, head.splitlines()) if match)
-    if not end or fields.get("oracle") not in ORACLES or not re.fullmatch(r"\d{1,12}", fields.get("seed", "")):
+    fields = {match[1]: match[2] for match in map(_LINE.match, head.splitlines()) if match}
+    if not end or fields.get("oracle", "") not in ORACLES or not re.fullmatch(r"\d{1,12}", fields.get("seed", "")):
         raise ParseError(
             f"{path} is no failure that nir fuzz saved", expected=f"lines `// oracle: ...`, `// seed: ...`, `{_END}`"
         )
