@@ -69,8 +69,8 @@ def test_a_model_runs_without_python(host: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert close([found.reshape(expected[0].shape)], expected)
     assert done.stdout.splitlines() == [
-        "@nir_0: 3 operations, 1 weights, profile tvm",
-        "@nir_1: 3 operations, 0 weights, profile tvm",
+        "@nir_0: 3 operations, 1 weights, profile qdq",
+        "@nir_1: 3 operations, 0 weights, profile qdq",
     ]
 
 
