@@ -71,9 +71,7 @@ docs: $(INSTALLED)-run
 	mv build/docs/compiled_operators.md docs/compiled_operators.md
 	$(BIN)/nir targets --markdown > build/docs/targets.md
 	mv build/docs/targets.md docs/targets.md
-	$(BIN)/nir convert examples/mobilenet_v1_int8/model.relay --params examples/mobilenet_v1_int8/model.params \
-		-o build/docs/mobilenet.nir
-	$(BIN)/nir draw build/docs/mobilenet.nir -o docs/images/mobilenet.svg
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/images/draw.sh
 
 notebooks: $(INSTALLED)-notebook
 	$(BIN)/python notebooks/to_html.py build/notebooks $(ARGS)

@@ -107,7 +107,7 @@ def nnapi(level: int = HIGHEST_LEVEL) -> Target:
 
 @rule("available", decisive=True)
 def available(op: Operation) -> bool | str:
-    """The Neuron API's header does not mark the operator as not available."""
+    """The operator is available in the Neuron API, by what its header says."""
     return neuron_version(NAMES[op.name]) is not None or NAMES[op.name]
 
 
