@@ -11,6 +11,7 @@ import pytest
 LAYERS = (
     ("source", "version", "grammar", "garbage", "shown"),
     ("errors",),
+    ("files",),
     ("ir",),
     ("ops",),
     ("text",),

@@ -35,7 +35,7 @@ COMMANDS = {
     "draw": "Draw a file as a picture.",
     "test": "Run file tests: .nir files that say what should come of them.",
     "reduce": "Make a file that shows a failure as small as can be.",
-    "fuzz": "Hold what NIR makes of drawn modules against TVM, LiteRT and itself.",
+    "fuzz": "Hold drawn modules against TVM, LiteRT and NIR itself.",
     "conformance": "Run recorded NNAPI cases and compare.",
     "ops": "Describe the operators.",
     "completion": "Print the script that completes commands in a shell.",

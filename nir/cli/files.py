@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 import lzma
 import math
-import os
 import sys
-import tempfile
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+import nir.files
 import nir.text
 from nir.errors import NirError, ParseError
+from nir.files import reason
 from nir.ir import Module
 from nir.ops.memory import check_allocation
 
@@ -38,42 +37,21 @@ def display_name(path: str) -> str:
 
 def read_bytes(path: str) -> bytes:
     """All bytes of a file or of standard input. Raises `ParseError` for a file that cannot be read."""
+    if path != STANDARD:
+        return nir.files.read_bytes(path)
     try:
-        return sys.stdin.buffer.read() if path == STANDARD else Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise ParseError(f"{display_name(path)} cannot be read", found=_reason(error)) from None
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise ParseError(f"{display_name(path)} cannot be read", found=reason(error)) from None
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a file whole: to a temporary file beside it, which then takes its place. A pipe or device is written to.
-
-    Raises `NirError` where that fails; the old file is then as it was.
-    """
-    if path == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    """Writes a file whole or not at all, or to standard output. Raises `NirError` where that fails."""
+    if path != STANDARD:
+        nir.files.write_bytes(path, data)
         return
-    try:
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-        else:
-            _replace(target, data)
-    except (OSError, ValueError) as error:
-        raise NirError(f"{path} cannot be written", found=_reason(error)) from None
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Lets a temporary file with `data` take the place of `target`, with the access rights that it had."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_mask())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def read_arrays(path: str) -> dict[str, np.ndarray[Any, Any]]:
@@ -91,7 +69,7 @@ def read_arrays(path: str) -> dict[str, np.ndarray[Any, Any]]:
     except _UNREADABLE as error:
         where = f"member '{member.filename}': " if member is not None else ""
         broken_header = isinstance(error, (SyntaxError, tokenize.TokenError))
-        found = "pickled objects" if "pickle" in str(error) else "broken header" if broken_header else _reason(error)
+        found = "pickled objects" if "pickle" in str(error) else "broken header" if broken_header else reason(error)
         raise ParseError(f"{path}: not an .npz file of plain arrays", found=where + found) from None
     except MemoryError:
         raise NirError(f"{path}: there is not enough memory for its arrays") from None
@@ -136,14 +114,3 @@ def write_arrays(path: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(path, buffer.getvalue())
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _mask() -> int:
-    """The process's file mode creation mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,7 +25,8 @@ from nir.draw.painting import paint
 from nir.draw.relay_views import relay_diagram
 from nir.draw.style import THEMES
 from nir.draw.svg import follow_the_screen
-from nir.errors import NirError, RunError
+from nir.errors import RunError
+from nir.files import write_bytes
 from nir.ir import Function, Module
 from nir.relay.ast import Module as RelayModule
 
@@ -141,18 +141,7 @@ def save(
     target = Path(path)
     chosen = format or target.suffix.removeprefix(".").lower()
     content = render(source, chosen, function, **options)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise NirError(f"{target} cannot be written", found=error.strerror or str(error)) from None
+    write_bytes(target, content)
 
 
 class Picture:

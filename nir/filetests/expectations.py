@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from nir.errors import ParseError
+from nir.files import read_bytes
 
 _COMMAND = re.compile(rb"// test: *(\w+)[ \t]*([^\r\n]*)")
 _BLOCK = b"// expect:\n"
@@ -57,10 +58,7 @@ class Outcome:
 
 def read(path: Path) -> FileTest:
     """The test in a file. Raises `ParseError` where it cannot be read, or the first line is no command."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ParseError(f"{path} cannot be read", found=error.strerror or str(error)) from None
+    content = read_bytes(path)
     command = _COMMAND.match(content)
     if command is None:
         raise ParseError(f"{path}: no file test", expected="a first line `// test: COMMAND`")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from nir.errors import NirError, ParseError, suggestion
+from nir.errors import ParseError, suggestion
+from nir.files import write_bytes
 from nir.filetests.commands import COMMANDS
 from nir.filetests.expectations import FileTest, Outcome, differences, read, updated
 
@@ -43,21 +42,5 @@ def update(path: Path, user_passes: ModuleType | None = None) -> bool:
     content = updated(test, outcome_of(test))
     changed = content != path.read_bytes()
     if changed:
-        _replace(path, content)
+        write_bytes(path, content)
     return changed
-
-
-def _replace(path: Path, content: bytes) -> None:
-    target = Path(os.path.realpath(path))
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, target.stat().st_mode & 0o7777)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise NirError(f"{path} cannot be written", found=error.strerror or str(error)) from None

@@ -6,10 +6,10 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from nir.errors import ConvertError, NirWarning, ParseError
+from nir.files import read_bytes
 from nir.garbage import collector_paused
 from nir.relay.archive import GZIP_MAGIC, is_tar, unpacked
 from nir.relay.infer import infer_types
@@ -128,12 +128,7 @@ def _read(source: Any) -> tuple[str | bytes, str]:
             expected="a path, a text, bytes, or a module of TVM",
             found=type(source).__name__,
         ) from None
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ParseError(f"{path[:200]} cannot be read", found=reason) from None
-    return _expanded(content, path), path
+    return _expanded(read_bytes(path), path), path
 
 
 def _expanded(content: bytes, name: str) -> bytes:

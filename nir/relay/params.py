@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nir.errors import ParseError
+from nir.files import read_bytes
 from nir.relay.ndarray import ByteReader, read_ndarray, write_ndarray
 
 _MAGIC = 0xF7E58D4F05049CB7
@@ -66,9 +65,4 @@ def write_params(tensors: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
 
 def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
     """The tensors in the parameter file at `path`. Raises ParseError, also when the file cannot be read."""
-    try:
-        data = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ParseError(f"{os.fspath(path)[:200]} cannot be read", found=reason) from None
-    return read_params(data, os.fspath(path))
+    return read_params(read_bytes(path), os.fspath(path))

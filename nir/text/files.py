@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nir.errors import NirError, ParseError, require_type
+from nir.errors import NirError, require_type
+from nir.files import read_bytes
 from nir.ir import ConstantData, Module, Quantisation, TensorType, Trait, walk
 from nir.ir.values import same_bits
 from nir.text.elements import is_splat
@@ -29,12 +30,7 @@ def load(path: str | os.PathLike[str]) -> Module:
 
     The version line must be there. Raises `ParseError`, also for a file that cannot be read.
     """
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ParseError(f"{os.fspath(path)} cannot be read", found=reason) from None
-    return parse_source(as_source(content, os.fspath(path)), directory=Path(path).parent, needs_version=True)
+    return parse_source(as_source(read_bytes(path), os.fspath(path)), directory=Path(path).parent, needs_version=True)
 
 
 def save(module: Module, path: str | os.PathLike[str]) -> None:

@@ -9,10 +9,8 @@ does not have, and functions that are called, are refused. Needs the extra `tfli
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
-from nir.errors import NirError
+from nir.files import write_bytes
 from nir.ir import Module
 from nir.tflite.conversion import to_bytes
 
@@ -22,20 +20,7 @@ def save(module: Module, path: str | os.PathLike[str]) -> None:
 
     Raises `ConvertError` for what the format cannot hold, `NirError` where the file cannot be written.
     """
-    content = to_bytes(module)
-    target = Path(path)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise NirError(f"{target} cannot be written", found=error.strerror or str(error)) from None
+    write_bytes(path, to_bytes(module))
 
 
 __all__ = ["save", "to_bytes"]

@@ -7,10 +7,10 @@ import json
 import os
 import re
 import zipfile
-from pathlib import Path
 from typing import Any
 
 from nir.errors import ParseError
+from nir.files import read_bytes
 
 ONNX = "ONNX"
 TFLITE = "TFLite"
@@ -78,12 +78,7 @@ def read_source(source: str | os.PathLike[str]) -> bytes:
             expected=_EXPECTED,
             hint="tf.lite.TFLiteConverter.from_saved_model writes a .tflite file of it" if saved_model else None,
         )
-    try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise ParseError(f"{path[:200]} cannot be read", found=getattr(error, "strerror", None) or str(error)) from None
-    except MemoryError:
-        raise ParseError(f"{path[:200]} does not fit into memory") from None
+    return read_bytes(path)
 
 
 def _zip_format(content: bytes, name: str) -> str:
