@@ -137,7 +137,8 @@ def rescaling(
     target_scales, target_points = parameters_of(target.quantisation, target.rank)
     source_points = parameters_of(source, target.rank)[1] if isinstance(source, Quantisation) else np.int64(0)
     if isinstance(profile, RelayFloatProfile):
-        move = _moving_late(program, profile, source, source_points, target_scales, target_points, rounding)
+        points = source_points, target_points
+        move = _moving_late(program, profile, source, target_scales, points, target.rank, rounding)
         return lambda value: stored(move(value), target, activation)
     if isinstance(profile, QdqProfile):
         return _through_real(program, profile, source, source_points, target, activation)
@@ -249,17 +250,19 @@ def _moving_late(
     program: Program,
     profile: RelayFloatProfile,
     source: ScaleSource,
-    source_points: Array,
     target_scales: Array,
-    target_points: Array,
+    points: tuple[Any, Any],
+    rank: int,
     rounding: Rounding,
 ) -> Element:
-    """Relay's rescaling in a float type, which adds the zero point before it rounds: to whole numbers in float64."""
+    """Relay's rescaling in a float type, which adds the zero point before it rounds: to whole numbers in float64.
+
+    `points` are the zero points of source and target, `rank` is the tensors': scales may lie along any dimension.
+    """
     dtype = np.dtype(profile.dtype).name
-    rank = max(np.ndim(target_scales), np.ndim(source_points), _rank_of(source))
     scales = graph_scales(source, rank)
     equal = scales.size == target_scales.size == 1 and scales.item() == target_scales.item()
-    from_point, to_point = program.parameter(source_points, dtype), program.parameter(target_points, dtype)
+    from_point, to_point = (program.parameter(point, dtype) for point in points)
     with np.errstate(all="ignore"):
         factor = program.parameter(profile.multipliers(source, target_scales, rank).astype(profile.dtype), dtype)
 
@@ -273,7 +276,3 @@ def _moving_late(
         return tirx.trunc(moved + signed_half).astype("float64")
 
     return move
-
-
-def _rank_of(source: ScaleSource) -> int:
-    return 0 if source.axis is None else source.axis + 1

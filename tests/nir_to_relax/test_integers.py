@@ -213,3 +213,18 @@ def test_kernels_in_fixed_point(profile: str, source: str) -> None:
 def test_what_cannot_be_exact_is_refused(profile: str, source: str, reason: str) -> None:
     with pytest.raises(ConvertError, match=reason):
         nir_to_relax(nir.parse(source), profile=profile)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_channels_before_height_with_a_scale_each(profile: str) -> None:
+    """Found by `nir fuzz --against tvm`: relay-f32 and relay-f64 took the multipliers along the last dimension."""
+    result = "tensor<1x2x1x2xu8, scale=2.0, zero_point=128>"
+    module = nir.parse(
+        "func @main(%x: tensor<1x1x1x2xi8, scale=0.1, zero_point=0>, "
+        "%w: tensor<2x1x1x1xi8, axis=0, scales=[0.25, 0.5]>) -> " + result + " {\n"
+        "  %0 = conv_2d(%x, %w) {layout = nchw} : " + result + "\n  return %0\n}\n"
+    )
+    verify(module)
+    inputs = {"x": np.array([[[[39, -100]]]], np.int8), "w": np.array([100, 60], np.int8).reshape(2, 1, 1, 1)}
+    (found,) = compiled_results([module], [inputs], profile)
+    np.testing.assert_array_equal(found[0], interpreted(module, inputs, profile)[0])
