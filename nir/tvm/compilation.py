@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nir.tvm.building import build
@@ -31,8 +31,8 @@ def compile(
     return build(module, target, function=function, profile=profile, progress=progress).load()
 
 
-def run(module: Any, inputs: Mapping[str, Any], target: Any = "llvm") -> list[Array]:
-    """Runs `main` of a Relax or NIR module, or what `compile` made of one, on arrays by parameter name.
+def run(module: Any, inputs: Mapping[str, Any] | Sequence[Any], target: Any = "llvm") -> list[Array]:
+    """Runs `main` of a Relax or NIR module, or what `compile` made of one, on arrays by parameter name, or in order.
 
     To run a module more than once, compile it once. Results and errors are those of `Compiled.run` and `compile`.
     """

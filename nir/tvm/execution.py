@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from nir.errors import NirError, RunError, suggestion
+from nir.errors import NirError, RunError, require_type, suggestion
 from nir.passes.tvm_requirement import require_tvm
 from nir.relay.types import TensorType, TupleType, Type, numpy_dtype
 
@@ -36,13 +36,19 @@ class Compiled:
     function: str = "main"
     lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
-    def run(self, inputs: Mapping[str, Any]) -> list[Array]:
-        """Runs the function on an array for every parameter, by name.
+    def run(self, inputs: Mapping[str, Any] | Sequence[Any]) -> list[Array]:
+        """Runs the function on an array for every parameter, by name or in order.
 
         Arrays must have the parameter's shape and element type; a parameter that is a tuple takes a sequence. Returns
         the results as new arrays in order, the fields of tuples one after the other. Raises RunError for inputs that
         are missing, unknown, or of another type, and for failures inside TVM.
         """
+        if not isinstance(inputs, Mapping):
+            require_type(inputs, Sequence, "arrays by name, or a list of them")
+            if len(inputs) != len(self.parameters):
+                names = ", ".join(parameter.name for parameter in self.parameters)
+                raise RunError(f"{len(self.parameters)} arrays are needed: {names}", found=str(len(inputs)))
+            inputs = dict(zip((parameter.name for parameter in self.parameters), inputs, strict=True))
         unknown = [name for name in inputs if name not in {parameter.name for parameter in self.parameters}]
         if unknown:
             known = [parameter.name for parameter in self.parameters]

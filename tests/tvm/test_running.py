@@ -37,7 +37,11 @@ def compiled() -> nir.tvm.Compiled:
 
 
 def test_results_come_in_order(compiled: nir.tvm.Compiled) -> None:
-    for found in (compiled.run({"weight": ONE * 2, "data": ONE}), compiled(data=ONE, weight=ONE * 2)):
+    for found in (
+        compiled.run({"weight": ONE * 2, "data": ONE}),
+        compiled(data=ONE, weight=ONE * 2),
+        compiled.run([ONE, ONE * 2]),
+    ):
         np.testing.assert_array_equal(found, [ONE * 3, ONE])
 
 
@@ -150,3 +154,10 @@ def test_importing_the_package_does_not_import_tvm() -> None:
 
 def test_the_installed_tvm_serves() -> None:
     assert require_tvm("this test") is tvm
+
+
+def test_arrays_in_order_are_counted(compiled: nir.tvm.Compiled) -> None:
+    with pytest.raises(RunError, match="2 arrays are needed: data, weight"):
+        compiled.run([ONE])
+    with pytest.raises(TypeError, match="arrays by name, or a list of them"):
+        compiled.run(3)  # type: ignore[arg-type]
