@@ -30,14 +30,20 @@ def tool(name: str) -> ModuleType:
     return module
 
 
+def contents() -> set[Path]:
+    """The files of the folder, without the caches of Python, Jupyter and Hypothesis."""
+    caches = {"__pycache__", ".ipynb_checkpoints", ".hypothesis"}
+    return {each for each in FOLDER.rglob("*") if not caches & set(each.parts)}
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_first_to_last_cell(path: Path, tmp_path: Path) -> None:
     """In the repository's notebook folder, as Jupyter runs it; what it writes must not stay there."""
-    before = {each for each in FOLDER.rglob("*") if "__pycache__" not in each.parts}
+    before = contents()
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=LONGEST, resources={"metadata": {"path": str(FOLDER)}})
     client.execute()
-    assert {each for each in FOLDER.rglob("*") if "__pycache__" not in each.parts} == before
+    assert contents() == before
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("text/html" in output.get("data", {}) for output in outputs), "it shows nothing"
     assert not [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
