@@ -23,7 +23,7 @@ LIMIT = 600.0
 """Seconds for one selection: a fault may make a test run for ever."""
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?(?:\[.*?\])?)(?: - .*)?$", re.MULTILINE)
-_SAVED = re.compile(r"^fuzz: saved (.*)$", re.MULTILINE)
+_TURN = re.compile(r"^fuzz: turn (.*)$", re.MULTILINE)
 _KEY = re.compile(r"^fuzz: key (.*)$", re.MULTILINE)
 _EXAMPLES = re.compile(r"^fuzz: (caught|passed) (\d+) (.*)$", re.MULTILINE)
 
@@ -90,10 +90,11 @@ def run_fuzzer(copy: Copy, fault: Fault, verdict: Verdict, seconds: float) -> No
             verdict.fuzz = "it hangs" if outcome.status is None else f"it stops: {last[:100]}"
             return
         verdict.examples += int(found[2])
-        saved = _SAVED.search(outcome.output)
-        if saved is None:
+        turn = _TURN.search(outcome.output)
+        if turn is None:
             return
-        if copy.run(["-m", "nir.cli", "fuzz", "--replay", saved[1]], LIMIT).status == 0:
+        again = [str(seconds), folder, found[3], *operators, "--seed", str(seed), "--turn", turn[1]]
+        if "fuzz: passed" in copy.run(["-m", "tests.mutation.fuzzing", *again], LIMIT).output:
             verdict.fuzz = found[3]
             return
         copy.known.add(_KEY.findall(outcome.output)[-1])

@@ -34,6 +34,7 @@ FAULTS = (
         "two numbers of padding are taken for top and bottom, left and right",
         ("tests/passes/test_odd_attributes.py", "tests/passes/test_forms_of_attributes.py"),
         ("relay",),
+        "padding in drawn Relay programs is the same on all sides",
         operators=("nn.conv2d", "nn.max_pool2d"),
     ),
     Fault(
@@ -44,6 +45,7 @@ FAULTS = (
         "a depthwise kernel is read as HWIO where it should be HWOI",
         ("tests/passes/test_forms_of_attributes.py", "tests/passes/test_relay_to_nir.py"),
         ("relay",),
+        "depthwise filters in drawn Relay programs have one output per channel",
         operators=("nn.conv2d",),
     ),
     Fault(
@@ -54,6 +56,7 @@ FAULTS = (
         "a bias along any dimension becomes that of the convolution before it",
         ("tests/passes/test_float_fusion.py", "tests/passes/test_odd_attributes.py"),
         ("relay",),
+        "a bias in drawn Relay programs lies along the channels",
         operators=("nn.conv2d", "nn.bias_add"),
     ),
     Fault(
@@ -84,6 +87,7 @@ FAULTS = (
         "two numbers of padding are taken for before and after where they are height and width",
         ("tests/passes/test_forms_of_attributes.py",),
         ("relay",),
+        "padding in drawn Relay programs is the same on all sides",
         operators=("nn.max_pool2d", "nn.avg_pool2d"),
     ),
     Fault(
@@ -94,6 +98,7 @@ FAULTS = (
         "quantize with scales per channel multiplies by the reciprocal, where TVM divides",
         ("tests/tvm/test_recorded.py",),
         ("relay",),
+        "quantize in drawn Relay programs has one scale",
         operators=("qnn.quantize",),
     ),
     Fault(
@@ -134,6 +139,7 @@ FAULTS = (
         "padding of as many cells as `same`, on other sides, is written as `same`",
         ("tests/tflite/test_padding_schemes.py", "tests/tflite/test_writing.py"),
         ("tflite",),
+        "drawn padding in cells seldom has as many as `same`",
         operators=("conv_2d", "depthwise_conv_2d"),
     ),
     Fault(

@@ -105,7 +105,7 @@ FAULTS = (
         "quantisation goes from arguments of an `if` to the wrong parameters of its branches",
         ("tests/passes/test_quantisation.py", "tests/passes/test_quantisation_of_branches.py"),
         ("relay",),
-        "drawn conditions of Relay choose between floats, or between values with stated parameters",
+        "drawn conditions of Relay did not need parameters from a branch in that time",
     ),
     Fault(
         "partition_not_convex",

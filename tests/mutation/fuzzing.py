@@ -1,10 +1,11 @@
 """The fuzzer of the mutation check: what `nir fuzz` asks, drawn from a few operators, until an oracle finds something.
 
-python -m tests.mutation.fuzzing SECONDS FOLDER [ORACLE ...] [--operators NAME ...] [--seed N] [--skip KEY ...]
+python -m tests.mutation.fuzzing SECONDS FOLDER [ORACLE ...] [--operators NAME ...] [--seed N] [--skip KEY ...] [--turn N]
 
 The oracles that are named come first, and get most of the time. `--operators` are names of NIR and of Relay that three of
-four programs are drawn from. The failure is saved in the folder for `nir fuzz --replay`, and the last line says `fuzz:
-caught N ORACLE`, or `fuzz: passed N`: how many programs had been drawn. What has one of the keys is not looked at.
+four programs are drawn from. The failure is saved in the folder for `nir fuzz --replay`; the last line says `fuzz:
+caught N ORACLE`, or `fuzz: passed N`: how many programs had been drawn. What has one of the keys is not looked at. With
+`--turn` only that turn of the first oracle is taken again.
 """
 
 from __future__ import annotations
@@ -82,12 +83,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--operators", nargs="*", default=[])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip", nargs="*", default=[])
+    parser.add_argument("--turn", type=int)
     options = parser.parse_args(arguments)
     installed = [oracle.name for oracle in chosen(None)]
     preferred = [name for name in options.oracles if name in installed]
     end = time.perf_counter() + options.seconds
     examples = 0
-    for name, number in turns(preferred, [name for name in installed if name not in preferred]):
+    order = turns(preferred, [name for name in installed if name not in preferred])
+    for name, number in order if options.turn is None else [(preferred[0], options.turn)]:
         if time.perf_counter() > end:
             break
         count, found = first_failure(ORACLES[name], options.operators, number, options.seed, options.skip)
@@ -95,9 +98,9 @@ def main(arguments: list[str]) -> int:
         if found is not None:
             example, own, problem = found
             path = save(Failure(name, own, problem, ORACLES[name].write(example, own)), options.folder)
-            print(
-                f"{problem.message[:1000]}\nfuzz: saved {path}\nfuzz: key {key_of(ORACLES[name], problem)}\nfuzz: caught {examples} {name}"
-            )
+            key = key_of(ORACLES[name], problem)
+            print(f"{problem.message[:1000]}\nfuzz: saved {path}\nfuzz: turn {number}\nfuzz: key {key}")
+            print(f"fuzz: caught {examples} {name}")
             return 0
     print(f"fuzz: passed {examples} ")
     return 0

@@ -8,17 +8,27 @@ from pathlib import Path
 
 from tests.mutation.checking import Verdict
 from tests.mutation.fault import Fault
+from tests.mutation.faults import UNSEEN_BEFORE
 
 _INTRODUCTION = """\
 # Mutation check
 
 A test suite is as good as the faults that it notices. `python -m tests.mutation` plants {count} small faults, one after
-the other, in a throw-away copy of the repository, and runs the tests there, and the fuzzer. This page is what it wrote;
-the table of faults is `tests/mutation/`.
+the other, in a throw-away copy of the repository, and runs the tests of that part there, and the oracles of `nir fuzz`. This
+page is what it wrote; the table of faults is in `tests/mutation/`.
 
-**The tests catch {tested} of {count}; the fuzzer alone, in {seconds:.0f} seconds each, catches {fuzzed}.** A test that
-catches a fault is run once more without it, and has to pass.
+**The tests catch {tested} of {count}. The fuzzer, given at most {seconds:.0f} seconds each, catches {fuzzed}.** A test that fails is
+run once more without the fault, and has to pass; so is the program that the fuzzer finds. Three of four programs are drawn
+from the operators that the fault is about. Which tests come first stands with the fault, so the test that is named is one that
+catches it, not the only one; with `--wider` all others are run where those pass.
 
+"""
+
+_BLIND = """
+## Where the tests were blind
+
+With {count} of the faults the tests of the same part passed, until the tests that the table names were written; whether one
+elsewhere would have noticed was not tried: {names}.
 """
 
 
@@ -43,9 +53,14 @@ def page(faults: Sequence[Fault], verdicts: Mapping[str, Verdict], seconds: floa
     head = _INTRODUCTION.format(count=len(faults), tested=tested, fuzzed=fuzzed, seconds=seconds)
     lines = ["| fault | what is wrong | caught by the test | s | caught by the fuzzer |", "|---|---|---|---|---|"]
     lines += [_row(fault, verdicts[fault.name]) for fault in faults]
-    unseen = [f"* `{fault.name}`: {fault.unseen}" for fault in faults if verdicts[fault.name].fuzz is None]
+    blind = _BLIND.format(count=len(UNSEEN_BEFORE), names=", ".join(f"`{name}`" for name in UNSEEN_BEFORE))
+    unseen = [
+        f"* `{fault.name}`: {fault.unseen or 'too few programs were drawn in that time'}."
+        for fault in faults
+        if verdicts[fault.name].fuzz is None
+    ]
     behind = "\n## What the fuzzer does not see\n\n" + "\n".join(unseen) + "\n" if unseen else ""
-    return head + "\n".join(lines) + "\n" + behind
+    return head + "\n".join(lines) + "\n" + blind + behind
 
 
 def _row(fault: Fault, verdict: Verdict) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.mutation.checking import Verdict, run_tests
 from tests.mutation.copies import throw_away_copy
 from tests.mutation.fault import Fault, StaleFault
-from tests.mutation.faults import FAULTS
+from tests.mutation.faults import FAULTS, UNSEEN_BEFORE
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -22,6 +22,15 @@ def test_what_a_fault_replaces_is_there(name: str, repository: Path) -> None:
     if fault.file.endswith(".py"):
         compile(fault.planted(before), fault.file, "exec")
     assert [test for test in fault.tests if not (repository / test.partition("::")[0]).exists()] == []
+
+
+def test_the_page_has_all_faults_and_all_are_caught(repository: Path) -> None:
+    assert len(BY_NAME) == len(FAULTS) >= 40
+    assert set(UNSEEN_BEFORE) <= BY_NAME.keys()
+    lines = (repository / "docs" / "mutation.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [fault.name for fault in FAULTS]
+    assert [row for row in rows if "no test" in row] == []
 
 
 def test_a_stale_fault_says_so(tmp_path: Path) -> None:
