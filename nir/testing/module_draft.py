@@ -178,7 +178,8 @@ class FunctionDraft:
         choices, candidates = self.choices, takers(self.limits)
         if not candidates:
             return False
-        place, fresh = choices.below(len(candidates)), not self.closed and choices.flag(8)
+        # Operands of its own are the simplest choice: then Hypothesis can leave out whatever comes before.
+        place, fresh = choices.below(len(candidates)), not self.closed and choices.below(8) == 0
         recent = [] if fresh else self.values[: -1 - _RECENT : -1]
         sorts = [sort_of(value.type) for value in recent]
         for step in range(len(candidates) if recent else 0):
