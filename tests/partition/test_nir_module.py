@@ -115,7 +115,7 @@ def test_the_report() -> None:
     assert (first.bytes_in, first.bytes_out, first.constant_bytes) == (256, 256 + 1024, 16)
     data = split.report.to_json()
     assert (data["operators"], data["offloaded_macs"], data["bytes_across"]) == (5, 2048, 256 + 1280 + 1024 + 256)
-    assert data["outside"][0]["reasons"][0]["sentence"].startswith("The Neuron API's header")
+    assert data["outside"][0]["reasons"][0]["sentence"].startswith("The operator is available in the Neuron API")
 
 
 def test_small_regions_are_given_up_and_fall_to_the_next_target() -> None:
