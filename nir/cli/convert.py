@@ -57,7 +57,7 @@ def command(
       nir convert model.json -o - | nir check -
     """
     source = read_bytes(STANDARD) if model == STANDARD else model
-    given: dict[str, Any] = {"shapes": _shapes(shapes), "params": params, "tvm_version": tvm_version}
+    given: dict[str, Any] = {"shapes": read_shapes(shapes), "params": params, "tvm_version": tvm_version}
     if output is None:
         output = STANDARD if model == STANDARD else str(Path(model).with_suffix(".nir"))
     with _progress() as progress:
@@ -87,7 +87,7 @@ def _write(module: Module, output: str) -> None:
         click.echo(str(Path(output).with_name(weights_file)))
 
 
-def _shapes(options: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+def read_shapes(options: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     """The shapes in `NAME=1,3,224,224`; a name may have an equals sign of its own."""
     shapes = {}
     for option in options:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nir.cli.convert import read_shapes
 from nir.cli.files import STANDARD, read_module
 from nir.ir import Module
 from nir.passes.partition import Partition, Report, partition
@@ -23,6 +24,9 @@ from nir.verify import verify
 @click.argument("model", metavar="MODEL")
 @click.option("--params", metavar="FILE", help="The weights of a Relay model, in TVM's parameter format (.params).")
 @click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=N,N,...", help="The shape of an input that the model leaves open."
+)
+@click.option(
     "--targets", default="apu", show_default=True, metavar="NAME,...", help="Targets, the preferred one first."
 )
 @click.option("-o", "--output", metavar="DIR", help="Write regions, report and picture to this folder.")
@@ -33,6 +37,7 @@ from nir.verify import verify
 def command(
     model: str,
     params: str | None,
+    shapes: tuple[str, ...],
     targets: str,
     output: str | None,
     minimum_operators: int,
@@ -56,7 +61,7 @@ def command(
     if not names:
         raise click.BadParameter(f"no target; there are {', '.join((*ALIASES, *TARGETS))}", param_hint="--targets")
     result = partition(
-        _read(model, params),
+        _read(model, params, read_shapes(shapes)),
         names,
         connected=connected,
         minimum_operators=minimum_operators,
@@ -68,10 +73,10 @@ def command(
             click.echo(str(path))
 
 
-def _read(model: str, params: str | None) -> Module:
+def _read(model: str, params: str | None, shapes: dict[str, tuple[int, ...]]) -> Module:
     """The NIR module in a `.nir` file, or made of a model of another program; verified."""
     if model != STANDARD and Path(model).suffix != ".nir":
-        return convert(model, params=params, foreign=True)
+        return convert(model, params=params, shapes=shapes, foreign=True)
     module = read_module(model)
     verify(module)
     return module

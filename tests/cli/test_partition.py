@@ -86,6 +86,20 @@ def test_partition_converts_other_models(tmp_path: Path, capsys: pytest.CaptureF
     assert "1 relay.cumsum" in capsys.readouterr().out
 
 
+def test_partition_is_told_shapes_that_a_model_leaves_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("tvm")
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 3]) for name in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "graph", ends[:1], ends[1:])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    path = str(tmp_path / "model.onnx")
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    assert run_command(["partition", path]) == 1
+    assert "--shape x=1,3" in capsys.readouterr().err
+    assert run_command(["partition", path, "--shape", "x=2,3"]) == 0
+    assert "1 of 1 operators" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [

@@ -14,7 +14,8 @@ import onnx
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Array, Node, OnnxGraph, attributes, element_name
+from nir.errors import ConvertError
+from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Array, Node, OnnxGraph, attributes, element_name, label
 
 _KEPT = frozenset(
     [
@@ -37,8 +38,8 @@ _KEPT = frozenset(
 )
 """Operators that are never computed here: random, with subgraphs, or not about tensors."""
 
-_LARGEST = 1 << 28
-"""Elements up to which a result is computed; 1 GiB in float32."""
+_ALLOWANCE = 1 << 25
+"""Elements of all results together that are computed, or four times those that the model stores where that is more."""
 
 _GROWING = frozenset(
     ["ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "Pad", "Resize", "EyeLike", "Upsample", "Col2Im"]
@@ -51,27 +52,41 @@ _ROUNDS = 4
 
 def fold_constants(graph: OnnxGraph) -> None:
     """Computes, in place, every node whose inputs are all known, and drops weights that nothing uses any more."""
+    allowance = max(_ALLOWANCE, 4 * graph.stored_elements)
     for _ in range(_ROUNDS):
         graph.infer()
-        kept = [node for node in graph.nodes if not _fold(graph, node)]
+        kept: list[Node] = []
+        for node in graph.nodes:
+            if _fold(graph, node, allowance):
+                allowance -= sum(graph.weights[name].size for name in node.output if name)
+            else:
+                kept.append(node)
         progress = len(kept) < len(graph.nodes)
         graph.nodes = kept
         if not progress:
             break
 
 
-def _fold(graph: OnnxGraph, node: Node) -> bool:
-    """Whether the node's results are now weights."""
+def refuse_too_large(graph: OnnxGraph) -> None:
+    """Raises ConvertError for constants that are joined to one too large to be folded: TVM would compute it."""
+    for node in graph.nodes:
+        if node.op_type == "Concat" and node.input and all(name in graph.weights for name in node.input):
+            size = sum(graph.weights[name].size for name in node.input)
+            raise ConvertError(f"ONNX: {label(node)} makes a constant that is too large", found=f"{size:,} elements")
+
+
+def _fold(graph: OnnxGraph, node: Node, allowance: int) -> bool:
+    """Whether the node's results, of at most so many elements, are now weights."""
     if node.domain not in STANDARD_DOMAINS or node.op_type in _KEPT:
         return False
     if node.op_type in ("Shape", "Size", "EyeLike"):
-        return _fold_shape(graph, node)
-    if not all(name in graph.weights for name in node.input if name) or not _is_small(graph, node):
+        return _fold_shape(graph, node, allowance)
+    if not all(name in graph.weights for name in node.input if name) or not _is_small(graph, node, allowance):
         return False
     if not node.input and node.op_type != "Constant":
         return False
     if node.op_type == "ConstantOfShape":
-        return _fold_fill(graph, node)
+        return _fold_fill(graph, node, allowance)
     results = _evaluate(graph, node)
     if results is None:
         return False
@@ -79,7 +94,7 @@ def _fold(graph: OnnxGraph, node: Node) -> bool:
     return True
 
 
-def _fold_shape(graph: OnnxGraph, node: Node) -> bool:
+def _fold_shape(graph: OnnxGraph, node: Node, allowance: int) -> bool:
     shape = graph.shape(node.input[0])
     if shape is None or None in shape:
         return False
@@ -90,7 +105,7 @@ def _fold_shape(graph: OnnxGraph, node: Node) -> bool:
     if node.op_type == "EyeLike":
         dtype = element_name(given["dtype"]) if "dtype" in given else graph.dtype(node.input[0]) or "float32"
         rows, columns = (extent or 0 for extent in shape)
-        if rows * columns > _LARGEST:
+        if rows * columns > allowance:
             return False
         graph.weights[node.output[0]] = np.eye(rows, columns, given.get("k", 0), dtype)
         return True
@@ -98,24 +113,24 @@ def _fold_shape(graph: OnnxGraph, node: Node) -> bool:
     return True
 
 
-def _fold_fill(graph: OnnxGraph, node: Node) -> bool:
+def _fold_fill(graph: OnnxGraph, node: Node, allowance: int) -> bool:
     """A tensor of one value, which is stored once whatever its shape."""
     shape = graph.weights[node.input[0]]
     value = attributes(node).get("value")
     element = onnx.numpy_helper.to_array(value).reshape(-1)[:1] if value is not None else np.zeros(1, "float32")
-    if shape.ndim != 1 or (shape < 0).any() or math.prod(map(int, shape)) > _LARGEST or element.size == 0:
+    if shape.ndim != 1 or (shape < 0).any() or math.prod(map(int, shape)) > allowance or element.size == 0:
         return False
     graph.weights[node.output[0]] = np.broadcast_to(element[0], tuple(map(int, shape)))
     return True
 
 
-def _is_small(graph: OnnxGraph, node: Node) -> bool:
+def _is_small(graph: OnnxGraph, node: Node, allowance: int) -> bool:
     for output in filter(None, node.output):
         shape = graph.shape(output)
         if shape is None or None in shape:
             if node.op_type in _GROWING and node.op_type != "ConstantOfShape":
                 return False
-        elif math.prod(e or 0 for e in shape) > _LARGEST:
+        elif math.prod(e or 0 for e in shape) > allowance:
             return False
     return True
 

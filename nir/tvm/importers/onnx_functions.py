@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from onnx.inliner import inline_local_functions
 
 from nir.errors import ConvertError
-from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Node, OnnxGraph, onnx
+from nir.tvm.importers.onnx_graph import STANDARD_DOMAINS, Node, OnnxGraph, onnx, subgraphs
 from nir.tvm.importers.onnx_importer import is_supported
 
 _DOMAIN = "nir.definitions"
 """Where definitions stand while they are inlined."""
+
+_MOST_NODES = 1_000_000
+"""Nodes that a model may come to once its functions are inlined; functions that call others can make any number."""
 
 _ROUNDS = 4
 """How often definitions are looked up again: they use other operators with definitions."""
 
 
 def inline_local(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without functions of its own. Raises ConvertError for functions that call themselves."""
+    """The model without functions of its own. Raises ConvertError for functions that call themselves or come to too much."""
     if not model.functions:
         return model
+    count = _inlined_size(model)
+    if count > _MOST_NODES:
+        raise ConvertError(
+            "ONNX: the model's functions cannot be inlined", found=f"{min(count, 10**18):,} nodes or more"
+        )
     try:
         return inline_local_functions(model)
     except Exception as error:  # raised in C++
         raise ConvertError("ONNX: the model's functions cannot be inlined", found=str(error)[:200]) from None
+
+
+def _inlined_size(model: onnx.ModelProto) -> int:
+    """How many nodes there are once functions are inlined; those of a function that calls itself are not all counted."""
+    calls = {(f.domain, f.name): [(node.domain, node.op_type) for node in _all_nodes(f.node)] for f in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+    opened: set[tuple[str, str]] = set()
+    stack = list(calls)
+    while stack:
+        function = stack[-1]
+        missing = [called for called in calls[function] if called in calls and called not in sizes]
+        if function not in sizes and function not in opened and missing:
+            opened.add(function)
+            stack.extend(missing)
+            continue
+        sizes.setdefault(function, sum(sizes.get(called, 1) for called in calls[function]))
+        stack.pop()
+    return sum(sizes.get((node.domain, node.op_type), 1) for node in _all_nodes(model.graph.node))
+
+
+def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes, and those in graphs inside them."""
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(inside for graph in subgraphs(node) for inside in graph.node)
 
 
 def expand_functions(graph: OnnxGraph) -> None:

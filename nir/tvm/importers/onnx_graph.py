@@ -6,6 +6,8 @@ model and ConvertError for what of ONNX is not converted. Rewriting is `onnx_rew
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -22,16 +24,24 @@ STANDARD_DOMAINS = ("", "ai.onnx")
 _KNOWN_TO_INFERENCE = 4096
 """Elements up to which a weight's values are shown to ONNX's shape inference, for shapes and axes among them."""
 
+_MOST_PROPAGATED = 1 << 21
+"""Elements of all vectors together up to which ONNX's shape inference follows their values; it has no bound itself."""
+
+_LARGEST_SPARSE = 1 << 28
+"""Elements up to which a sparse tensor is written out; 1 GiB in float32."""
+
 
 class OnnxGraph:
     """The graph of a model. `nodes` are in an order in which every value is known before it is used.
 
-    `weights` are the initialisers, in whatever way the file states them. `types` has the element type (numpy's name)
+    `weights` are the initialisers, in whatever way the file states them; `stored_elements` says how many elements the
+    file has of them. `types` has the element type (numpy's name)
     and the shape (None where it is open or unknown) of values, as far as inference finds them.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         _check_names(model.graph)
+        _check_given_once(model.graph)
         self.opset = _opset(model)
         self.opset_imports = list(model.opset_import)
         self.ir_version = model.ir_version
@@ -46,6 +56,7 @@ class OnnxGraph:
         self.nodes: list[Node] = []
         for node in graph.node:
             self._adopt(node)
+        self.stored_elements = sum(array.size for array in self.weights.values())
         self.types: dict[str, tuple[str, tuple[int | None, ...] | None]] = {}
         self._count = 0
 
@@ -109,12 +120,20 @@ class OnnxGraph:
         return helper.make_model(graph, opset_imports=self.opset_imports, ir_version=max(self.ir_version, 4))
 
     def infer(self) -> None:
-        """Fills `types`, by ONNX's own shape inference. What it cannot say, stays unknown."""
-        try:
-            inferred = shape_inference.infer_shapes(self.to_model(), data_prop=True)
-        except Exception:  # inference in C++ raises many things; then types of inputs must do
-            inferred = self.to_model()
-        graph = inferred.graph
+        """Fills `types`, by ONNX's own shape inference. What it cannot say, stays unknown.
+
+        Following values, it takes memory for every element of every vector, however long: only where they are short.
+        """
+        model = self.to_model()
+        self._infer(model, follow_values=False)
+        vectors = (shape[0] or 0 for _, shape in self.types.values() if shape is not None and len(shape) == 1)
+        if sum(map(abs, vectors)) <= _MOST_PROPAGATED:
+            self._infer(model, follow_values=True)
+
+    def _infer(self, model: onnx.ModelProto, follow_values: bool) -> None:
+        with contextlib.suppress(Exception):  # inference in C++ raises many things; then types of inputs must do
+            model = shape_inference.infer_shapes(model, data_prop=follow_values)
+        graph = model.graph
         self.types = {}
         for value in (*graph.input, *graph.output, *graph.value_info):
             if value.type.HasField("tensor_type") and value.type.tensor_type.elem_type:
@@ -255,9 +274,25 @@ def _check_names(graph: onnx.GraphProto) -> None:
             raise ParseError("ONNX: a name is not UTF-8, so this file is damaged", found=repr(wrong)[:100])
 
 
+def _check_given_once(graph: onnx.GraphProto) -> None:
+    """Raises ParseError where two nodes, or a node and an input, give one value."""
+    given = {value.name for value in graph.input}
+    for node in graph.node:
+        for name in filter(None, node.output):
+            if name in given:
+                raise ParseError(f"ONNX: {label(node)} gives the value '{name[:100]}', which is given already")
+            given.add(name)
+
+
 def _opset(model: onnx.ModelProto) -> int:
+    """The version of ONNX's operators. Raises ConvertError for one that the onnx package does not know."""
     versions = [entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS]
-    return versions[0] if versions else 1
+    version, latest = versions[0] if versions else 1, onnx.defs.onnx_opset_version()
+    if version > latest:
+        raise ConvertError(
+            f"ONNX: version {version} of the operators is unknown", expected=f"version {latest} or earlier"
+        )
+    return version
 
 
 def _array(tensor: onnx.TensorProto) -> Array:
@@ -271,6 +306,8 @@ def _array(tensor: onnx.TensorProto) -> Array:
 def _dense(sparse: onnx.SparseTensorProto) -> Array:
     """A sparse tensor with its zeros written out."""
     values, indices, shape = _array(sparse.values), _array(sparse.indices), tuple(sparse.dims)
+    if math.prod(shape) > _LARGEST_SPARSE:
+        raise ConvertError(f"ONNX: the sparse tensor '{sparse.values.name[:100]}' is too large to be written out")
     try:
         dense = np.zeros(shape, values.dtype)
         if indices.ndim == 1:

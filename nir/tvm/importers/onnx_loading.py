@@ -10,7 +10,7 @@ from onnx import external_data_helper
 from nir.errors import ConvertError, ParseError
 from nir.tvm.importers.guarding import front_end
 from nir.tvm.importers.model import LoadedModel, ModelInput, Opened, Settings, fixed_shape, reject_unknown_names
-from nir.tvm.importers.onnx_folding import fold_constants
+from nir.tvm.importers.onnx_folding import fold_constants, refuse_too_large
 from nir.tvm.importers.onnx_functions import expand_functions, inline_local
 from nir.tvm.importers.onnx_graph import OnnxGraph, element_name, onnx, open_shape
 from nir.tvm.importers.onnx_importer import import_graph, unsupported
@@ -34,7 +34,8 @@ def load_onnx(opened: Opened, settings: Settings) -> LoadedModel:
 def prepare(graph: OnnxGraph) -> None:
     """Rewrites `graph`, in place, into what TVM imports well.
 
-    Raises ConvertError naming every operator that then remains and that TVM does not have.
+    Raises ConvertError naming every operator that then remains and that TVM does not have, and for constants that are
+    too large to be computed.
     """
     graph.sort()
     fold_constants(graph)
@@ -44,6 +45,7 @@ def prepare(graph: OnnxGraph) -> None:
     fold_constants(graph)
     rewrite(graph)
     graph.sort()
+    refuse_too_large(graph)
     missing = unsupported(graph)
     if missing:
         listed = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in missing.items())

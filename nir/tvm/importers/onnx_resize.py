@@ -24,6 +24,9 @@ _DIRECT = frozenset(("half_pixel", "pytorch_half_pixel", "align_corners", "asymm
 _LARGEST = 1 << 24
 """Elements up to which a matrix is made."""
 
+_LONGEST = 1 << 16
+"""Columns up to which a matrix is made: the reference implementation takes its time for each."""
+
 
 def upsample(graph: OnnxGraph, node: Node) -> list[Node] | None:
     """Upsample is Resize with positions by plain division."""
@@ -129,7 +132,8 @@ class _Request:
         )
         settings = {name: self.given[name] for name in kept if name in self.given}
         scale, size = self._along(index, extents)
-        if extent * (size if scale is None else math.ceil(extent * scale)) > _LARGEST or extent == 0:
+        columns = size if scale is None else math.ceil(extent * scale)
+        if extent * columns > _LARGEST or columns > _LONGEST or extent == 0:
             return None
         half = len(self.roi) // 2
         inputs = {"x": np.eye(extent, dtype="float32"), "roi": self.roi[[index, half + index]].astype("float32")}

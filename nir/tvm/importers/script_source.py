@@ -172,8 +172,22 @@ def _check(tree: ast.AST, source: Source, known: set[str]) -> None:
                 problem = f"the name '{node.id}' leads out of TVMScript"
         elif isinstance(node, ast.Import | ast.ImportFrom | ast.Lambda | ast.Await | ast.Yield | ast.Global | ast.Try):
             problem = "this statement is no part of TVMScript"
+        elif isinstance(node, ast.BinOp | ast.AugAssign) and _is_explosive(node):
+            problem = "a few characters of this expression can make any amount of data"
         if problem:
             span = _line_span(source, getattr(node, "lineno", 1))
             raise ConvertError(
                 f"{problem}; the file is not evaluated", span, hint="run it yourself, and pass the module"
             )
+
+
+def _is_explosive(node: ast.BinOp | ast.AugAssign) -> bool:
+    """Whether Python may take memory and time without bounds for it: powers, shifts, and sequences many times over."""
+    if isinstance(node.op, ast.Pow | ast.LShift):
+        return True
+    sides = (node.left, node.right) if isinstance(node, ast.BinOp) else (node.value,)
+    return isinstance(node.op, ast.Mult) and any(
+        isinstance(side, ast.List | ast.Tuple | ast.JoinedStr)
+        or (isinstance(side, ast.Constant) and isinstance(side.value, str | bytes))
+        for side in sides
+    )
