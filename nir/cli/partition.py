@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import click
@@ -113,13 +112,10 @@ def _regions(report: Report) -> Table:
 
 def _outside(report: Report) -> Table:
     """Operators outside, those with the same reasons in one row."""
-    counts: dict[tuple[str, ...], Counter[str]] = {}
-    for each in report.outside:
-        counts.setdefault(tuple(str(reason) for reason in each.reasons), Counter())[each.operator] += 1
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("outside", ratio=1)
     table.add_column("why", ratio=2)
-    for reasons, operators in sorted(counts.items(), key=lambda item: -sum(item[1].values())):
+    for reasons, operators in report.outside_by_reasons():
         names = ", ".join(f"{count} {name}" for name, count in operators.most_common())
         table.add_row(Text(names), Text("\n".join(reasons)))
     return table

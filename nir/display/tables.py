@@ -27,12 +27,9 @@ def report_table(report: Report) -> str:
         ]
         parts.append(table(head, rows, numbers=range(2, 7)))
     if report.outside:
-        counts: dict[tuple[str, ...], Counter[str]] = {}
-        for each in report.outside:
-            counts.setdefault(tuple(str(reason) for reason in each.reasons), Counter())[each.operator] += 1
         rows_outside = [
             (", ".join(f"{count} {name}" for name, count in operators.most_common()), "; ".join(reasons))
-            for reasons, operators in sorted(counts.items(), key=lambda item: -sum(item[1].values()))
+            for reasons, operators in report.outside_by_reasons()
         ]
         parts.append(table(("outside", "why"), rows_outside))
     return stacked(*parts)

@@ -57,7 +57,6 @@ class Edge:
     value: str
     label: str
     tooltip: str = ""
-    constraint: bool = True
 
 
 @dataclass
@@ -110,6 +109,15 @@ class Diagram:
                 yield view, node
 
 
+LONGEST = 44
+"""Characters of a name or list that a label shows at most; the tooltip has all of it."""
+
+
+def short(name: str) -> str:
+    """`name` cut to what a label can show, keeping both ends."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}...{name[-(LONGEST // 2) :]}"
+
+
 def cut_out(view: View, names: Iterable[str], name: str, title: str) -> View:
     """A view of some nodes of another one: what comes in from outside becomes inputs, what goes out outputs."""
     chosen = set(names)
@@ -118,16 +126,16 @@ def cut_out(view: View, names: Iterable[str], name: str, title: str) -> View:
     leaving: set[tuple[str, str]] = set()
     for edge in view.edges:
         if edge.head in chosen and edge.tail in chosen:
-            part.edges.append(replace(edge, constraint=True))
+            part.edges.append(edge)
         elif edge.head in chosen:
             if edge.value not in arriving:
                 arriving[edge.value] = f"in{len(arriving)}"
                 part.add(Node(arriving[edge.value], INPUT, "from", (_title(view, edge.tail),), tooltip=edge.tooltip))
-            part.edges.append(replace(edge, tail=arriving[edge.value], constraint=True))
+            part.edges.append(replace(edge, tail=arriving[edge.value]))
         elif edge.tail in chosen and (edge.value, edge.head) not in leaving:
             leaving.add((edge.value, edge.head))
             end = part.add(Node(f"out{len(leaving)}", OUTPUT, "to", (_title(view, edge.head),), tooltip=edge.tooltip))
-            part.edges.append(replace(edge, head=end.name, constraint=True))
+            part.edges.append(replace(edge, head=end.name))
     inputs = {n: part.nodes.pop(n) for n in arriving.values()}
     part.nodes = {**inputs, **part.nodes}
     return part

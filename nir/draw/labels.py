@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterator
 from typing import Any
 
+from nir.draw.diagram import short
 from nir.ir import (
     ConstantData,
     Keyword,
@@ -19,9 +20,6 @@ from nir.ir import (
     float32_text,
 )
 from nir.text.printer import print_operation
-
-_LONGEST = 44
-"""Characters of a name or list that a label shows at most; the tooltip has all of it."""
 
 _LONGEST_FACT = 600
 """Characters of a text that a page tells at most."""
@@ -118,11 +116,6 @@ def constant(value: Value) -> str:
     if isinstance(data, ConstantData) and data.array.size == 1:
         return f"= {data.array.reshape(-1)[0]!s}"
     return shape(value.type)
-
-
-def short(name: str) -> str:
-    """`name` cut to what a label can show, keeping both ends."""
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}...{name[-(_LONGEST // 2) :]}"
 
 
 def attribute_words(op: Operation) -> Iterator[str]:

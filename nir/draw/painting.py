@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from nir.draw import style
 from nir.draw.columns import columns
-from nir.draw.diagram import FOLDED, INPUT, OUTPUT, Edge, Node, View
+from nir.draw.diagram import FOLDED, INPUT, LONGEST, OUTPUT, Edge, Node, View, short
 from nir.draw.dot import Attributes, Graph, Html, text
 from nir.draw.style import LIGHT, Theme
-
-LONGEST = 44
-"""Characters of a name or list that a label shows at most; the tooltip has all of it."""
 
 LARGE = 300
 """Nodes from which on edges have no labels, only tooltips: nobody could read them, and the layout takes seven times as
@@ -104,11 +101,6 @@ class _Painter:
         if placed.get(edge.tail) != placed.get(edge.head):
             look["constraint"] = "false"
         self.graph.edge(edge.tail, edge.head, **look)
-
-
-def short(name: str) -> str:
-    """`name` cut to what a label can show, keeping both ends."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}...{name[-(LONGEST // 2) :]}"
 
 
 def _tip(node: Node) -> str:

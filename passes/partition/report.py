@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,13 @@ class Report(Shown):
         """The part of the multiply-accumulates that is in regions, 0 to 1; of the operators, where there are none."""
         done, whole = (self.offloaded_macs, self.macs) if self.macs else (self.offloaded_operators, self.operators)
         return done / whole if whole else 0.0
+
+    def outside_by_reasons(self) -> list[tuple[tuple[str, ...], Counter[str]]]:
+        """The operators outside by name with their number, those with the same reasons together, the most first."""
+        counts: dict[tuple[str, ...], Counter[str]] = {}
+        for each in self.outside:
+            counts.setdefault(tuple(str(reason) for reason in each.reasons), Counter())[each.operator] += 1
+        return sorted(counts.items(), key=lambda item: -sum(item[1].values()))
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain data."""

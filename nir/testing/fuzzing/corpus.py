@@ -7,13 +7,12 @@ so saved is a `.nir` file like any other.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shlex
-import tempfile
 from pathlib import Path
 
 from nir.errors import NirError, ParseError
+from nir.files import write_bytes
 from nir.testing.fuzzing.oracle import Problem
 from nir.testing.fuzzing.table import ORACLES
 from nir.testing.fuzzing.work import Failure
@@ -49,12 +48,9 @@ def save(failure: Failure, folder: Path) -> Path:
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".saving-")
-        with os.fdopen(handle, "wb") as file:
-            file.write("\n".join(lines).encode("utf-8", "surrogatepass"))
-        os.replace(temporary, path)
     except OSError as error:
         raise NirError(f"{path} cannot be written", found=error.strerror) from None
+    write_bytes(path, "\n".join(lines).encode("utf-8", "surrogatepass"))
     return path
 
 
